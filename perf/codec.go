@@ -1,0 +1,212 @@
+package perf
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// SchemaPrefix and SchemaVersion together are the schema of the results that this
+// package writes.
+const (
+	SchemaPrefix  = "clnrm-perf/result/v"
+	SchemaVersion = 1
+)
+
+// Schema is the value of the key "schema" of a result written by this package.
+var Schema = SchemaPrefix + strconv.Itoa(SchemaVersion)
+
+// A SyntaxError is something wrong at a place in a file.
+type SyntaxError struct {
+	File string
+	Line int // from 1; 0 where the whole file is meant
+	Msg  string
+}
+
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Msg
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+}
+
+// numberArray matches an indented array of numbers, to be put on one line: a
+// baseline of a thousand samples is read by people too, in diffs.
+var numberArray = regexp.MustCompile(`\[\s+(-?\d[^\]\["{}]*?)\s+\]`)
+
+// Encode returns the result as indented JSON with a newline at its end. It fails
+// if the result is not valid, so that what was written can always be read.
+func (r *Result) Encode() ([]byte, error) {
+	r = r.normalised()
+	if p := r.check(); p != nil {
+		return nil, fmt.Errorf("encoding result %s: %s: %s", r.ID, p.pathString(), p.msg)
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoding result %s: %w", r.ID, err)
+	}
+	data = numberArray.ReplaceAllFunc(data, func(m []byte) []byte {
+		fields := strings.Fields(string(m[1 : len(m)-1]))
+		return []byte("[" + strings.Join(fields, " ") + "]")
+	})
+	return append(data, '\n'), nil
+}
+
+// normalised returns a shallow copy in which no list is null: a reader of the JSON
+// may loop over every list without a check.
+func (r *Result) normalised() *Result {
+	c := *r
+	c.Workloads = slices.Clone(r.Workloads)
+	for i := range c.Workloads {
+		w := &c.Workloads[i]
+		w.Command, w.Metrics, w.Warnings = nonNil(w.Command), nonNil(slices.Clone(w.Metrics)), nonNil(w.Warnings)
+		for j := range w.Metrics {
+			w.Metrics[j].Samples = nonNil(w.Metrics[j].Samples)
+		}
+	}
+	c.Workloads, c.Objectives, c.Warnings = nonNil(c.Workloads), nonNil(c.Objectives), nonNil(c.Warnings)
+	c.Comparisons = nonNil(slices.Clone(r.Comparisons))
+	for i := range c.Comparisons {
+		a := &c.Comparisons[i]
+		a.Old.Samples, a.New.Samples = nonNil(a.Old.Samples), nonNil(a.New.Samples)
+	}
+	return &c
+}
+
+func nonNil[S ~[]E, E any](s S) S {
+	if s == nil {
+		return S{}
+	}
+	return s
+}
+
+// DecodeResult reads a result from JSON. The name of the file is for errors, which
+// are of type [*SyntaxError] and carry the line. Unknown keys are ignored, because
+// keys may be added; a newer schema, a truncated file, a number that is none and a
+// value that makes no sense are errors, and then no result is returned at all.
+func DecodeResult(data []byte, file string) (*Result, error) {
+	if err := checkSchema(data, file); err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	r := new(Result)
+	if err := dec.Decode(r); err != nil {
+		return nil, jsonError(err, data, file)
+	}
+	if rest := bytes.TrimSpace(data[dec.InputOffset():]); len(rest) > 0 {
+		return nil, &SyntaxError{file, lineAt(data, dec.InputOffset()) + 1, "there is more behind the end of the result; keep one result in a file"}
+	}
+	if p := r.check(); p != nil {
+		return nil, &SyntaxError{file, lineOf(data, p.path), p.pathString() + ": " + p.msg}
+	}
+	return r, nil
+}
+
+// checkSchema looks at the schema alone, before anything else is believed: a newer
+// one may have changed the type of any other key.
+func checkSchema(data []byte, file string) error {
+	var head struct {
+		Schema *string `json:"schema"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return jsonError(err, data, file)
+	}
+	line := lineOf(data, []any{"schema"})
+	if head.Schema == nil {
+		return &SyntaxError{file, 0, `this is not a result of clnrm-perf: it has no key "schema"`}
+	}
+	digits, ok := strings.CutPrefix(*head.Schema, SchemaPrefix)
+	version, err := strconv.Atoi(digits)
+	if !ok || err != nil || version < 1 {
+		return &SyntaxError{file, line, fmt.Sprintf("the schema %q is not one of clnrm-perf (%q)", *head.Schema, Schema)}
+	}
+	if version > SchemaVersion {
+		return &SyntaxError{file, line, fmt.Sprintf("written by a newer clnrm-perf: schema %q, and this version reads up to %q; update the module", *head.Schema, Schema)}
+	}
+	return nil
+}
+
+// jsonError puts file and line on an error of encoding/json.
+func jsonError(err error, data []byte, file string) error {
+	if syn, ok := errors.AsType[*json.SyntaxError](err); ok {
+		msg := syn.Error()
+		if syn.Offset >= int64(len(data)) || strings.Contains(msg, "unexpected end") {
+			msg = "the file ends in the middle (truncated?): " + msg
+		}
+		return &SyntaxError{file, lineAt(data, syn.Offset), msg}
+	}
+	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return &SyntaxError{file, lineAt(data, typ.Offset), fmt.Sprintf("%s: found a JSON %s where a %s belongs", typ.Field, typ.Value, kindWord(typ.Type.Kind().String()))}
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &SyntaxError{file, lineAt(data, int64(len(data))), "the file ends in the middle (truncated?)"}
+	}
+	return &SyntaxError{file, 0, err.Error()}
+}
+
+// kindWord names a Go kind as someone who edits JSON would.
+func kindWord(kind string) string {
+	switch {
+	case kind == "slice":
+		return "list"
+	case kind == "struct", kind == "map":
+		return "object"
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
+		return "whole number"
+	case strings.HasPrefix(kind, "float"):
+		return "number"
+	}
+	return kind
+}
+
+// lineAt is the line, from 1, on which the byte before offset stands.
+func lineAt(data []byte, offset int64) int {
+	offset = min(max(offset-1, 0), int64(len(data)))
+	return 1 + bytes.Count(data[:offset], []byte("\n"))
+}
+
+// lineOf finds the line of the value at path, whose elements are keys and indices.
+// It returns 0 where the path does not exist (a key that is missing).
+func lineOf(data []byte, path []any) int {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for _, step := range path {
+		if !descend(dec, step) {
+			return 0
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return 0
+	}
+	return lineAt(data, dec.InputOffset())
+}
+
+// descend enters the container that comes next and stops before the value that
+// step names.
+func descend(dec *json.Decoder, step any) bool {
+	open, err := dec.Token()
+	if err != nil {
+		return false
+	}
+	var skipped json.RawMessage
+	for i := 0; dec.More(); i++ {
+		var here any = i
+		if open == json.Delim('{') {
+			if here, err = dec.Token(); err != nil {
+				return false
+			}
+		}
+		if here == step {
+			return true
+		}
+		if dec.Decode(&skipped) != nil {
+			return false
+		}
+	}
+	return false
+}

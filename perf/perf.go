@@ -1,0 +1,248 @@
+// Package perf holds the words that every other package of the module speaks:
+// units, metrics, samples, results, machines, verdicts and exit statuses.
+//
+// A [Result] is one run of a suite. It holds raw [Sample] values in base units
+// (seconds, bytes) and in run order, what was judged about them and what could
+// not be measured, and it is what the JSON files of the project contain. The
+// package opens no file and starts no process, and it imports the standard
+// library alone; measuring is done by perf/measure, deciding by perf/stats and
+// storing by perf/baseline.
+package perf
+
+import "time"
+
+// Better says which direction of a metric is the good one.
+type Better string
+
+// The directions of a metric.
+const (
+	Lower  Better = "lower"
+	Higher Better = "higher"
+)
+
+// A Metric is what a number is: its name, its unit, and the direction that is
+// better. It is the identity under which values of two runs are compared.
+type Metric struct {
+	Name   string `json:"name"`
+	Unit   Unit   `json:"unit"`
+	Better Better `json:"better"`
+}
+
+// Metrics that the workloads of a suite have in common. Their names are part of
+// the promise that the JSON makes.
+var (
+	Wall            = Metric{"wall", Second, Lower}
+	User            = Metric{"user", Second, Lower}
+	System          = Metric{"system", Second, Lower}
+	CPU             = Metric{"cpu", Second, Lower} // user + system
+	Utilisation     = Metric{"cpu utilisation", Cores, Higher}
+	PeakMemory      = Metric{"peak memory", Byte, Lower}
+	PeakMemoryBound = Metric{"peak memory bound", Byte, Lower}
+	PeakMemoryRSS   = Metric{"peak memory rss", Byte, Lower}
+	Throughput      = Metric{"throughput", PerSecond, Higher}
+	BytesRead       = Metric{"bytes read", Byte, Lower}
+	BytesWritten    = Metric{"bytes written", Byte, Lower}
+	PageFaults      = Metric{"page faults", Count, Lower}
+	ContextSwitches = Metric{"context switches", Count, Lower}
+	RunDelay        = Metric{"run delay", Second, Lower}
+)
+
+// A Sample is the values that one metric took, in run order and in the base unit
+// of the metric. Order matters: drift, warm-up and pairing live in it, so nothing
+// in the module sorts a Sample in place or drops a value from it.
+type Sample []float64
+
+// A Tool names the program that made a result.
+type Tool struct {
+	Version string `json:"version"`
+}
+
+// A Subject is the code that was measured.
+type Subject struct {
+	Name   string `json:"name,omitempty"`
+	Commit string `json:"commit"`
+	// Dirty says that the work tree held changes which Commit does not.
+	Dirty bool `json:"dirty"`
+}
+
+// WarningKind is a closed list of what a [Warning] can be about.
+type WarningKind string
+
+// The kinds of warning.
+const (
+	WarnContention  WarningKind = "contention"   // something else wanted the CPU
+	WarnLeftBehind  WarningKind = "left behind"  // the command left processes that had to be ended
+	WarnOutliers    WarningKind = "outliers"     // values far from the rest; they are kept
+	WarnDrift       WarningKind = "drift"        // the level moved while measuring
+	WarnNotMeasured WarningKind = "not measured" // this system cannot give a value
+	WarnEnvironment WarningKind = "environment"  // governor, limits, toolchain, ...
+	WarnStale       WarningKind = "stale"        // a baseline that is old
+	WarnSubject     WarningKind = "subject"      // the subject behaved oddly, without failing
+)
+
+// A Warning is something that the reader of a number should know, with what to do
+// about it in the same sentence.
+type Warning struct {
+	Kind WarningKind `json:"kind"`
+	Text string      `json:"text"`
+}
+
+// A State says how far the measurement of a workload came.
+type State string
+
+// The states of a workload.
+const (
+	StateOK          State = "ok"
+	StateFailed      State = "failed"
+	StateNotMeasured State = "not measured"
+)
+
+// A Series is a metric with the values it took.
+type Series struct {
+	Metric
+	Samples Sample `json:"samples"`
+}
+
+// A WorkloadResult is what came out of one workload of a suite.
+type WorkloadResult struct {
+	Name    string   `json:"name"`
+	Command []string `json:"command"`
+	State   State    `json:"state"`
+	// Reason says why State is not ok, in a sentence.
+	Reason  string   `json:"reason"`
+	Metrics []Series `json:"metrics"`
+	// OneShot marks a workload too costly to repeat: its values have no interval.
+	OneShot  bool      `json:"oneShot,omitempty"`
+	Warnings []Warning `json:"warnings"`
+}
+
+// Series returns the series of the metric called name.
+func (w *WorkloadResult) Series(name string) (Series, bool) {
+	for _, s := range w.Metrics {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Series{}, false
+}
+
+// An ObjectiveState says how a workload stands against an [ObjectiveResult]'s
+// limits.
+type ObjectiveState string
+
+// The states of an objective, in order of badness.
+const (
+	Met         ObjectiveState = "MET"
+	OverTarget  ObjectiveState = "WARNING"
+	Breached    ObjectiveState = "BREACHED"
+	Undecided   ObjectiveState = "UNDECIDED"
+	NotMeasured ObjectiveState = "NOT MEASURED"
+)
+
+// An ObjectiveResult is an objective with what was found. Estimate, Low and High
+// are in the unit of the metric; Low and High are one-sided bounds, each of them
+// at Confidence, on the Quantile of the metric. They are null in JSON where the
+// sample is too small to bound it; Needed is then how many values it takes.
+type ObjectiveResult struct {
+	Name       string         `json:"name"`
+	Workload   string         `json:"workload"`
+	Metric     string         `json:"metric"`
+	Unit       Unit           `json:"unit"`
+	Quantile   float64        `json:"quantile"`
+	Confidence float64        `json:"confidence"`
+	N          int            `json:"n"`
+	Target     float64        `json:"target"`
+	Critical   float64        `json:"critical"`
+	State      ObjectiveState `json:"state"`
+	Estimate   *float64       `json:"estimate"`
+	Low        *float64       `json:"low"`
+	High       *float64       `json:"high"`
+	Needed     int            `json:"needed"`
+	Reason     string         `json:"reason"`
+}
+
+// A Verdict is the answer of a comparison.
+type Verdict string
+
+// The verdicts of a comparison.
+const (
+	Slower        Verdict = "SLOWER"
+	Faster        Verdict = "FASTER"
+	NoChange      Verdict = "NO CHANGE"
+	VerdictUnsure Verdict = "UNDECIDED"
+	Invalid       Verdict = "INVALID"
+)
+
+// The designs of a comparison: paired runs are interleaved in the same minutes,
+// unpaired ones come from two sessions.
+const (
+	Paired   = "paired"
+	Unpaired = "unpaired"
+)
+
+// An Arm is one side of a comparison.
+type Arm struct {
+	Ref     string `json:"ref"`
+	Samples Sample `json:"samples"`
+}
+
+// A Comparison is one metric of one workload, old against new. Ratio is new/old
+// with its interval Low to High, null where there are too few values for one.
+type Comparison struct {
+	Workload  string   `json:"workload"`
+	Metric    string   `json:"metric"`
+	Unit      Unit     `json:"unit"`
+	Better    Better   `json:"better"`
+	Gate      bool     `json:"gate"`
+	Design    string   `json:"design"`
+	Old       Arm      `json:"old"`
+	New       Arm      `json:"new"`
+	Order     string   `json:"order"`
+	Seed      uint64   `json:"seed"`
+	Verdict   Verdict  `json:"verdict"`
+	Alpha     float64  `json:"alpha"`
+	MinEffect float64  `json:"minEffect"`
+	Ratio     *float64 `json:"ratio"`
+	Low       *float64 `json:"low"`
+	High      *float64 `json:"high"`
+	Evidence  *float64 `json:"evidence"`
+	Pairs     int      `json:"pairs"`
+	Reason    string   `json:"reason"`
+}
+
+// A Result is one run of a suite. Its JSON is a promise: keys may be added, and
+// none is renamed or removed within a schema version.
+type Result struct {
+	Schema  string    `json:"schema"`
+	ID      string    `json:"id"`
+	Suite   string    `json:"suite"`
+	Mode    string    `json:"mode"`
+	Created time.Time `json:"created"`
+	// Complete says that the run came to its end. One that was interrupted, or is
+	// still going, is not complete.
+	Complete bool `json:"complete"`
+	// Only names the workloads that the run was restricted to; empty means all.
+	Only        []string          `json:"only,omitempty"`
+	Tool        Tool              `json:"tool"`
+	Subject     Subject           `json:"subject"`
+	Exit        int               `json:"exit"`
+	Machine     Machine           `json:"machine"`
+	Workloads   []WorkloadResult  `json:"workloads"`
+	Objectives  []ObjectiveResult `json:"objectives"`
+	Comparisons []Comparison      `json:"comparisons"`
+	Warnings    []Warning         `json:"warnings"`
+}
+
+// Workload returns the result of the workload called name, or nil.
+func (r *Result) Workload(name string) *WorkloadResult {
+	for i := range r.Workloads {
+		if r.Workloads[i].Name == name {
+			return &r.Workloads[i]
+		}
+	}
+	return nil
+}
+
+// Whole reports whether the run covers its whole suite: complete, and restricted
+// to no part of it. Only such a run can become a baseline.
+func (r *Result) Whole() bool { return r.Complete && len(r.Only) == 0 }

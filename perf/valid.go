@@ -1,0 +1,163 @@
+package perf
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A problem is what makes a result invalid, and where: path holds keys and indices.
+type problem struct {
+	path []any
+	msg  string
+}
+
+func (p *problem) pathString() string {
+	var b strings.Builder
+	for _, step := range p.path {
+		switch s := step.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", s)
+		default:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			fmt.Fprint(&b, s)
+		}
+	}
+	return b.String()
+}
+
+// under puts a prefix before the path of p, if there is a p.
+func (p *problem) under(prefix ...any) *problem {
+	if p != nil {
+		p.path = append(prefix, p.path...)
+	}
+	return p
+}
+
+// CheckValid reports the first thing about the result that cannot be: an unknown
+// state, a value that is not a finite number, two workloads of one name, a bound
+// above its partner. Everything that reads or writes results calls it.
+func (r *Result) CheckValid() error {
+	if p := r.check(); p != nil {
+		return fmt.Errorf("%s: %s", p.pathString(), p.msg)
+	}
+	return nil
+}
+
+func (r *Result) check() *problem {
+	if r.Schema == "" {
+		return &problem{[]any{"schema"}, "is empty"}
+	}
+	if r.ID == "" || fileName(r.ID) != r.ID {
+		return &problem{[]any{"id"}, fmt.Sprintf("%q is not an identifier", r.ID)}
+	}
+	if r.Suite == "" {
+		return &problem{[]any{"suite"}, "is empty"}
+	}
+	if r.Created.IsZero() {
+		return &problem{[]any{"created"}, "is missing"}
+	}
+	if r.Machine.Fingerprint == "" || fileName(r.Machine.Fingerprint) != r.Machine.Fingerprint {
+		return &problem{[]any{"machine", "fingerprint"}, fmt.Sprintf("%q is not a fingerprint", r.Machine.Fingerprint)}
+	}
+	seen := map[string]bool{}
+	for i := range r.Workloads {
+		w := &r.Workloads[i]
+		if seen[w.Name] {
+			return &problem{[]any{"workloads", i, "name"}, fmt.Sprintf("%q stands there twice", w.Name)}
+		}
+		seen[w.Name] = true
+		if p := w.check().under("workloads", i); p != nil {
+			return p
+		}
+	}
+	for i := range r.Objectives {
+		if p := r.Objectives[i].check().under("objectives", i); p != nil {
+			return p
+		}
+	}
+	for i := range r.Comparisons {
+		if p := r.Comparisons[i].check().under("comparisons", i); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func (w *WorkloadResult) check() *problem {
+	if w.Name == "" {
+		return &problem{[]any{"name"}, "is empty"}
+	}
+	if !slices.Contains([]State{StateOK, StateFailed, StateNotMeasured}, w.State) {
+		return &problem{[]any{"state"}, fmt.Sprintf("%q is none of ok, failed, not measured", w.State)}
+	}
+	if w.State != StateOK && w.Reason == "" {
+		return &problem{[]any{"reason"}, fmt.Sprintf("a workload that is %s needs a reason", w.State)}
+	}
+	seen := map[string]bool{}
+	for i, s := range w.Metrics {
+		if seen[s.Name] || s.Name == "" {
+			return &problem{[]any{"metrics", i, "name"}, fmt.Sprintf("%q is empty or stands there twice", s.Name)}
+		}
+		seen[s.Name] = true
+		if s.Better != Lower && s.Better != Higher {
+			return &problem{[]any{"metrics", i, "better"}, fmt.Sprintf("%q is neither lower nor higher", s.Better)}
+		}
+		if p := s.Samples.check().under("metrics", i, "samples"); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func (s Sample) check() *problem {
+	for i, v := range s {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return &problem{[]any{i}, fmt.Sprintf("%v is not a finite number", v)}
+		}
+	}
+	return nil
+}
+
+func (o *ObjectiveResult) check() *problem {
+	if o.Name == "" {
+		return &problem{[]any{"name"}, "is empty"}
+	}
+	if !slices.Contains([]ObjectiveState{Met, OverTarget, Breached, Undecided, NotMeasured}, o.State) {
+		return &problem{[]any{"state"}, fmt.Sprintf("%q is not the state of an objective", o.State)}
+	}
+	if o.State == NotMeasured && o.Reason == "" {
+		return &problem{[]any{"reason"}, "an objective that is NOT MEASURED needs a reason"}
+	}
+	if !(o.Quantile >= 0 && o.Quantile <= 1) {
+		return &problem{[]any{"quantile"}, fmt.Sprintf("%v is not between 0 and 1", o.Quantile)}
+	}
+	if !(o.Confidence > 0 && o.Confidence < 1) {
+		return &problem{[]any{"confidence"}, fmt.Sprintf("%v is not between 0 and 1", o.Confidence)}
+	}
+	return ordered(o.Low, o.High)
+}
+
+func (c *Comparison) check() *problem {
+	if !slices.Contains([]Verdict{Slower, Faster, NoChange, VerdictUnsure, Invalid}, c.Verdict) {
+		return &problem{[]any{"verdict"}, fmt.Sprintf("%q is not a verdict", c.Verdict)}
+	}
+	if p := c.Old.Samples.check().under("old", "samples"); p != nil {
+		return p
+	}
+	if p := c.New.Samples.check().under("new", "samples"); p != nil {
+		return p
+	}
+	return ordered(c.Low, c.High)
+}
+
+// ordered checks an interval whose ends may be missing.
+func ordered(low, high *float64) *problem {
+	if low != nil && high != nil && !(*low <= *high) {
+		return &problem{[]any{"low"}, fmt.Sprintf("%v lies above high, %v", *low, *high)}
+	}
+	return nil
+}

@@ -100,7 +100,20 @@ const (
 // A Series is a metric with the values it took.
 type Series struct {
 	Metric
-	Samples Sample `json:"samples"`
+	Samples Sample   `json:"samples"`
+	Summary *Summary `json:"summary,omitempty"`
+}
+
+// A Summary is what a reader is shown of a series: its median and an interval for
+// it at Confidence, null where there are too few values for one.
+type Summary struct {
+	N          int      `json:"n"`
+	Center     float64  `json:"median"`
+	Low        *float64 `json:"low"`
+	High       *float64 `json:"high"`
+	Min        float64  `json:"min"`
+	Max        float64  `json:"max"`
+	Confidence float64  `json:"confidence"`
 }
 
 // A WorkloadResult is what came out of one workload of a suite.

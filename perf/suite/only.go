@@ -1,0 +1,153 @@
+package suite
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// Select returns what is left of the suite when only the workloads that list names
+// are wanted, and the workloads that those need. list is a comma-separated list of
+// unique prefixes. wanted tells which workloads were named, as against those that
+// run because another needs them. An empty list selects all.
+func (s Suite) Select(list string) (sub Suite, wanted map[string]bool, err error) {
+	wanted = map[string]bool{}
+	if strings.TrimSpace(list) == "" {
+		for _, w := range s.Workloads {
+			wanted[w.Name] = true
+		}
+		return s, wanted, nil
+	}
+	for item := range strings.SplitSeq(list, ",") {
+		name, err := Resolve("workload", strings.TrimSpace(item), s.Names())
+		if err != nil {
+			return Suite{}, nil, err
+		}
+		wanted[name] = true
+	}
+	return s.restrict(s.closure(wanted), wanted), wanted, nil
+}
+
+// closure adds to the wanted names those that they need. Needs point backwards, so
+// one pass from the end finds all.
+func (s Suite) closure(wanted map[string]bool) map[string]bool {
+	keep := map[string]bool{}
+	for _, w := range slices.Backward(s.Workloads) {
+		if wanted[w.Name] || keep[w.Name] {
+			keep[w.Name] = true
+			for _, n := range w.Needs {
+				keep[n] = true
+			}
+		}
+	}
+	return keep
+}
+
+func (s Suite) restrict(keep, wanted map[string]bool) Suite {
+	s.Workloads = slices.DeleteFunc(slices.Clone(s.Workloads), func(w Workload) bool { return !keep[w.Name] })
+	s.Objectives = slices.DeleteFunc(slices.Clone(s.Objectives), func(o Objective) bool { return !wanted[o.Workload] })
+	return s
+}
+
+// Set changes limits of the suite's objectives by a list as in
+// "cli startup=1s/2s,memory=50MB": NAME=TARGET[/CRITICAL], where one value sets
+// both. A name may be a unique prefix.
+func (s Suite) Set(list string) (Suite, error) {
+	s.Objectives = slices.Clone(s.Objectives)
+	if strings.TrimSpace(list) == "" {
+		return s, nil
+	}
+	for item := range strings.SplitSeq(list, ",") {
+		if err := s.setOne(strings.TrimSpace(item)); err != nil {
+			return Suite{}, err
+		}
+	}
+	return s, nil
+}
+
+func (s Suite) setOne(item string) error {
+	name, limits, ok := strings.Cut(item, "=")
+	if !ok {
+		return perf.Usagef("-set: %q is not of the form NAME=TARGET[/CRITICAL], as in 'cli startup=1s/2s'", item)
+	}
+	name, err := Resolve("objective", strings.TrimSpace(name), s.objectiveNames())
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(s.Objectives, func(o Objective) bool { return o.Name == name })
+	o := &s.Objectives[i]
+	if o.Target, o.Critical, err = parseLimits(limits, o.Metric.Unit); err != nil {
+		return perf.Usagef("-set: objective %q: %w", name, err)
+	}
+	if err := o.checkLimits(); err != nil {
+		return perf.Usagef("-set: %w", err)
+	}
+	return nil
+}
+
+// parseLimits reads TARGET[/CRITICAL]. The slash of a rate, as in 100/s, belongs to
+// its unit.
+func parseLimits(limits string, unit perf.Unit) (target, critical float64, err error) {
+	parts := strings.Split(limits, "/")
+	if unit == perf.PerSecond {
+		parts = strings.Split(strings.ReplaceAll(limits, "/s", "\x00"), "/")
+		for i := range parts {
+			parts[i] = strings.ReplaceAll(parts[i], "\x00", "/s")
+		}
+	}
+	if len(parts) > 2 {
+		return 0, 0, fmt.Errorf("%q has more than TARGET/CRITICAL", limits)
+	}
+	values := make([]float64, len(parts))
+	for i, p := range parts {
+		v, u, err := perf.ParseQuantity(p)
+		if err != nil {
+			return 0, 0, err
+		}
+		if u != unit || v <= 0 {
+			return 0, 0, fmt.Errorf("%q is not a positive value in %s, as %s is", p, unit, unit.Format(1))
+		}
+		values[i] = v
+	}
+	return values[0], values[len(values)-1], nil
+}
+
+func (s Suite) objectiveNames() []string {
+	out := make([]string, len(s.Objectives))
+	for i, o := range s.Objectives {
+		out[i] = o.Name
+	}
+	return out
+}
+
+// Resolve finds the name that given is, or is the unique prefix of. Its error is a
+// usage error that names the nearest match and all that exist; kind says in it what
+// is looked for.
+func Resolve(kind, given string, names []string) (string, error) {
+	if slices.Contains(names, given) {
+		return given, nil
+	}
+	if len(names) == 0 {
+		return "", perf.Usagef("unknown %s %q: there is none here", kind, given)
+	}
+	var found []string
+	for _, n := range names {
+		if given != "" && strings.HasPrefix(strings.ToLower(n), strings.ToLower(given)) {
+			found = append(found, n)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", perf.Usagef("unknown %s %q: did you mean %q? There are: %s", kind, given, nearest(given, names), strings.Join(names, ", "))
+	}
+	return "", perf.Usagef("%s %q is not unique: it begins %s", kind, given, strings.Join(found, ", "))
+}
+
+// nearest returns the name with the least edit distance to given.
+func nearest(given string, names []string) string {
+	return slices.MinFunc(names, func(a, b string) int { return perf.EditDistance(given, a) - perf.EditDistance(given, b) })
+}

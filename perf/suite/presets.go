@@ -1,0 +1,246 @@
+package suite
+
+import (
+	"fmt"
+	"path"
+	"time"
+)
+
+// SubjectPackage is the import path of the embedded subject.
+const SubjectPackage = "github.com/seanchatmangpt/clnrm-perf/perf/subject/cleanroom"
+
+// validateFiles is how many test files the workload validate reads.
+const validateFiles = 200
+
+// Cleanroom is the suite of the embedded subject, a small cleanroom test runner in
+// Go that needs nothing but the Go toolchain. exe is what the system appends to the
+// name of a program (".exe" on Windows, else empty).
+func Cleanroom(dir, exe string) Suite {
+	bin := Work + "/bin/cleanroom" + exe
+	test := Work + "/bin/cleanroom.test" + exe
+	goBuild := []string{"CGO_ENABLED=0"}
+	clean := []string{"HOME=" + Work + "/home", "CLEANROOM_CACHE=" + Work + "/cache"}
+	return Suite{
+		Name: "cleanroom", Subject: "the embedded cleanroom subject", Dir: dir,
+		Workloads: []Workload{
+			{
+				Name:     "build",
+				Command:  Command{[]string{"go", "build", "-trimpath", "-o", bin, SubjectPackage}, dir, goBuild},
+				Setup:    []Command{{Args: []string{"go", "mod", "download"}, Dir: dir}},
+				Fresh:    []string{Work + "/gocache"},
+				CleanEnv: []string{"GOCACHE=" + Work + "/gocache"},
+				Creates:  []string{bin},
+				OneShot:  true, Cost: 20 * time.Second, Timeout: 15 * time.Minute,
+			},
+			{
+				Name:    "cli startup",
+				Command: Command{[]string{bin, "--help"}, dir, clean},
+				Needs:   []string{"build"},
+				Warmup:  3, Min: 30, Memory: 3, Timeout: time.Minute,
+			},
+			{
+				Name:    "test suite",
+				Command: Command{[]string{test, "-test.v", "-test.count=1"}, path.Join(dir, "perf/subject/cleanroom"), nil},
+				Setup:   []Command{{[]string{"go", "test", "-c", "-o", test, SubjectPackage}, dir, goBuild}},
+				Warmup:  1, Memory: 1, Timeout: 10 * time.Minute,
+				Tests: &Tests{Passed: Count{`^\s*--- PASS: `}, Failed: Count{`^\s*--- FAIL: `}},
+				Items: &Items{Unit: "tests", Count: Count{`^\s*--- (?:PASS|FAIL): `}},
+			},
+			selfTest(bin, dir, clean),
+			validate(bin, dir, clean),
+		},
+		Objectives: []Objective{buildTime(), cliStartup(), testSuite(), memory()},
+	}
+}
+
+// selfTest and validate are the same commands of the embedded subject and of clnrm.
+func selfTest(bin, dir string, env []string) Workload {
+	return Workload{
+		Name:    "self-test",
+		Command: Command{[]string{bin, "self-test"}, dir, env},
+		Needs:   []string{"build"},
+		Warmup:  1, Memory: 3, Timeout: 10 * time.Minute,
+		Tests: &Tests{Passed: Count{`Total: \d+ tests, (\d+) passed`}, Failed: Count{`Total: \d+ tests, \d+ passed, (\d+) failed`}},
+		Items: &Items{Unit: "tests", Count: Count{`Total: (\d+) tests`}},
+	}
+}
+
+func validate(bin, dir string, env []string) Workload {
+	files := make([]File, validateFiles)
+	args := []string{bin, "validate"}
+	for i := range files {
+		files[i] = File{fmt.Sprintf("%s/validate/case%03d.clnrm.toml", Work, i), testFile(i)}
+		args = append(args, files[i].Name)
+	}
+	return Workload{
+		Name:    "validate",
+		Command: Command{args, dir, env},
+		Needs:   []string{"build"},
+		Files:   files,
+		Warmup:  1, Memory: 1, Timeout: 10 * time.Minute,
+		Items: &Items{Unit: "files", Number: validateFiles},
+	}
+}
+
+// testFile is a test file of the form that clnrm and the embedded subject accept.
+// Files differ in size, as those of a project do.
+func testFile(i int) string {
+	text := fmt.Sprintf("[meta]\nname = \"case %d\"\nversion = \"1.0.0\"\n", i)
+	for step := range 1 + i%5 {
+		text += fmt.Sprintf("\n[[steps]]\nname = \"step %d\"\ncommand = [\"echo\", \"case %d step %d\"]\nexpected_output_regex = \"step [0-9]+\"\n", step, i, step)
+	}
+	return text
+}
+
+// ClnrmOptions say which clnrm is measured.
+type ClnrmOptions struct {
+	Dir string // the checkout
+	// Binary is a clnrm that is already built; then nothing is built. It is the only
+	// way by which a binary that the run did not build is measured.
+	Binary string
+	// Target is the folder below the build's target directory: "release/clnrm" with
+	// the system's suffix for programs.
+	Exe string
+}
+
+// Clnrm is the suite of a clnrm checkout. It calls cargo and clnrm by themselves:
+// each call of cargo-make starts three version commands first, and several of its
+// performance tasks name targets that do not exist.
+func Clnrm(o ClnrmOptions) Suite {
+	bin := Work + "/target/release/clnrm" + o.Exe
+	env := []string{"NO_COLOR=1", "HOME=" + Work + "/home"}
+	s := Suite{Name: "clnrm", Subject: "clnrm in " + o.Dir, Dir: o.Dir}
+	if o.Binary != "" {
+		bin = o.Binary
+		s.Subject = "clnrm, the binary " + o.Binary
+	} else {
+		s.Workloads = append(s.Workloads, cargoBuild(o.Dir, 3*time.Minute, "--all-features"))
+		s.Workloads[0].Creates = []string{bin}
+		s.Objectives = append(s.Objectives, buildTime())
+	}
+	runs := []Workload{
+		{
+			Name:    "cli startup",
+			Command: Command{[]string{bin, "--help"}, o.Dir, env},
+			Needs:   []string{"build"},
+			Warmup:  3, Min: 30, Memory: 3, Timeout: time.Minute,
+		},
+		selfTest(bin, o.Dir, env), validate(bin, o.Dir, env),
+	}
+	if o.Binary != "" {
+		for i := range runs {
+			runs[i].Needs = nil
+		}
+	} else {
+		s.Workloads = append(s.Workloads, cargoTest(o.Dir))
+		s.Objectives = append(s.Objectives, testSuite())
+	}
+	s.Workloads = append(s.Workloads, runs...)
+	s.Objectives = append(s.Objectives, cliStartup(), memory())
+	return s
+}
+
+// CargoOptions say which crate is measured.
+type CargoOptions struct {
+	Dir  string
+	Name string
+	// Bins are the names of its programs. With exactly one, its --help is the
+	// workload "cli startup"; of several, none is the obvious one.
+	Bins []string
+	Exe  string
+}
+
+// Cargo is the suite of a Cargo project: its clean release build, its tests, and
+// the startup of its program, if it has exactly one.
+func Cargo(o CargoOptions) Suite {
+	s := Suite{Name: o.Name, Subject: "the Cargo project " + o.Name, Dir: o.Dir}
+	s.Workloads = []Workload{cargoBuild(o.Dir, time.Minute)}
+	s.Objectives = []Objective{buildTime()}
+	if len(o.Bins) == 1 {
+		bin := Work + "/target/release/" + o.Bins[0] + o.Exe
+		s.Workloads[0].Creates = []string{bin}
+		s.Workloads = append(s.Workloads, helpOf(bin, o.Dir))
+		s.Objectives = append(s.Objectives, cliStartup())
+	}
+	s.Workloads = append(s.Workloads, cargoTest(o.Dir))
+	s.Objectives = append(s.Objectives, testSuite())
+	return s
+}
+
+func cargoBuild(dir string, cost time.Duration, flags ...string) Workload {
+	args := append([]string{"cargo", "build", "--release", "--offline"}, flags...)
+	return Workload{
+		Name:    "build",
+		Command: Command{args, dir, []string{"CARGO_TARGET_DIR=" + Work + "/target", "CARGO_TERM_COLOR=never"}},
+		Setup:   []Command{{Args: []string{"cargo", "fetch"}, Dir: dir}},
+		Fresh:   []string{Work + "/target"},
+		OneShot: true, Cost: cost, Timeout: time.Hour,
+	}
+}
+
+// cargoTest counts what every test binary of the project says at its end, so that a
+// filter that matches nothing cannot pass for success.
+func cargoTest(dir string) Workload {
+	env := []string{"CARGO_TARGET_DIR=" + Work + "/target", "CARGO_TERM_COLOR=never"}
+	return Workload{
+		Name:    "test suite",
+		Command: Command{[]string{"cargo", "test", "--release", "--offline"}, dir, env},
+		Setup:   []Command{{[]string{"cargo", "fetch"}, dir, nil}, {[]string{"cargo", "test", "--release", "--offline", "--no-run"}, dir, env}},
+		Warmup:  1, Memory: 1, Timeout: time.Hour,
+		Tests: &Tests{Passed: Count{`^test result: .* (\d+) passed;`}, Failed: Count{`^test result: .* (\d+) failed;`}},
+		Items: &Items{Unit: "tests", Count: Count{`^test result: .* (\d+) passed;`}},
+	}
+}
+
+func helpOf(bin, dir string) Workload {
+	return Workload{
+		Name:    "cli startup",
+		Command: Command{[]string{bin, "--help"}, dir, nil},
+		Needs:   []string{"build"},
+		Warmup:  3, Min: 30, Memory: 3, Timeout: time.Minute,
+	}
+}
+
+// GoModuleOptions say which module is measured.
+type GoModuleOptions struct {
+	Dir  string
+	Name string // its module path
+	// Mains are the import paths of its programs. With exactly one, its --help is the
+	// workload "cli startup".
+	Mains []string
+	Exe   string
+}
+
+// GoModule is the suite of a Go module: a build with an empty cache, its tests, and
+// the startup of its program, if it has exactly one.
+func GoModule(o GoModuleOptions) Suite {
+	s := Suite{Name: path.Base(o.Name), Subject: "the Go module " + o.Name, Dir: o.Dir}
+	build := Workload{
+		Name:     "build",
+		Command:  Command{Args: []string{"go", "build", "./..."}, Dir: o.Dir},
+		Setup:    []Command{{Args: []string{"go", "mod", "download"}, Dir: o.Dir}},
+		Fresh:    []string{Work + "/gocache"},
+		CleanEnv: []string{"GOCACHE=" + Work + "/gocache"},
+		OneShot:  true, Cost: 30 * time.Second, Timeout: time.Hour,
+	}
+	s.Objectives = []Objective{buildTime()}
+	var startup []Workload
+	if len(o.Mains) == 1 {
+		bin := Work + "/bin/" + path.Base(o.Mains[0]) + o.Exe
+		help := helpOf(bin, o.Dir)
+		help.Setup = []Command{{Args: []string{"go", "build", "-o", bin, o.Mains[0]}, Dir: o.Dir}}
+		startup = append(startup, help)
+		s.Objectives = append(s.Objectives, cliStartup())
+	}
+	tests := Workload{
+		Name:    "test suite",
+		Command: Command{Args: []string{"go", "test", "-count=1", "-json", "./..."}, Dir: o.Dir},
+		Setup:   []Command{{Args: []string{"go", "test", "-count=1", "-run=^$", "./..."}, Dir: o.Dir}},
+		Warmup:  1, Memory: 1, Timeout: time.Hour,
+		Tests: &Tests{Passed: Count{`"Action":"pass".*"Test":`}, Failed: Count{`"Action":"fail".*"Test":`}},
+		Items: &Items{Unit: "tests", Count: Count{`"Action":"(?:pass|fail)".*"Test":`}},
+	}
+	s.Workloads = append(append([]Workload{build}, startup...), tests)
+	s.Objectives = append(s.Objectives, testSuite())
+	return s
+}

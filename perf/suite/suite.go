@@ -1,0 +1,230 @@
+// Package suite says what to measure, as data: which commands, in which order,
+// against which limits.
+//
+// A [Suite] is a graph of [Workload] values and a list of [Objective] values. It
+// runs nothing and reads nothing: perf/experiment runs a suite, perf/stats judges
+// it. The presets ([Cleanroom], [Clnrm], [Cargo], [GoModule]) state every command
+// that they run, so that [Suite.Plan] can print them beforehand.
+//
+// Commands, directories and environments may contain [Work], which stands for a
+// folder that belongs to one run and is removed with it. What a workload builds
+// goes there; so a binary that lies there was built by this run.
+package suite
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// Work stands for the folder of the run in commands, directories, environments
+// and file names of a workload.
+const Work = "$WORK"
+
+// A Command is a program with its arguments, where it runs and what is added to
+// its environment. There is no shell in it.
+type Command struct {
+	Args []string
+	Dir  string
+	Env  []string // KEY=VALUE, added to the environment of the runner
+}
+
+func (c Command) String() string { return JoinWords(c.Args) }
+
+// A File is an input that a workload needs. Name starts with [Work].
+type File struct {
+	Name    string
+	Content string
+}
+
+// A Count finds out from what a command prints how often something happened. Each
+// line that Pattern matches counts once, or, where the pattern has a group, as the
+// number that the group holds.
+type Count struct {
+	Pattern string // regular expression, matched against each line
+}
+
+// A Workload is one thing to measure.
+type Workload struct {
+	Name    string
+	Command Command
+	// Needs names the workloads that must have succeeded before this one.
+	Needs []string
+	// Files are written before anything else of the workload.
+	Files []File
+	// Setup runs once, untimed, before all runs; Prepare before each run; Conclude
+	// after each; Cleanup once at the end, also after a failure.
+	Setup, Prepare, Conclude, Cleanup []Command
+	// Fresh are folders below [Work] that are emptied before each run, and CleanEnv
+	// is the environment that makes the command use them. Both are left out where
+	// the workload runs only because another one needs it: what makes a build clean
+	// costs time that nobody asked to measure.
+	Fresh    []string
+	CleanEnv []string
+	// Creates are files that must exist after a run that exits 0.
+	Creates []string
+
+	// Warmup is how many runs come before the first that counts.
+	Warmup int
+	// Min and Max bound the number of timed runs; 0 leaves the mode's.
+	Min, Max int
+	// Budget is how long the timed runs may take; 0 leaves the mode's. However
+	// short, Min runs are made unless the workload is a one-shot.
+	Budget time.Duration
+	// OneShot marks what is too costly to repeat; Cost is what a run is expected to
+	// take, and is named before it starts.
+	OneShot bool
+	Cost    time.Duration
+	Timeout time.Duration
+	// Memory is how many runs of their own the memory measurement gets.
+	Memory int
+	// CPUs pins the command to these processors.
+	CPUs []int
+
+	// Items counts what a run works through, which makes a throughput; Unit names it
+	// in the plural. Number is for a count that is known beforehand.
+	Items *Items
+	// Tests counts the tests of a run. A run in which none ran, or one failed, has
+	// failed whatever its exit status.
+	Tests *Tests
+}
+
+// Items says how many things a run works through.
+type Items struct {
+	Unit   string // "tests", "files"
+	Number int    // 0: Count tells
+	Count  Count
+}
+
+// Tests says how a run's passed and failed tests are counted.
+type Tests struct {
+	Passed, Failed Count
+}
+
+// An Objective is a limit for one quantile of one metric of one workload.
+// Target and Critical are in the base unit of the metric.
+type Objective struct {
+	Name       string
+	Workload   string
+	Metric     perf.Metric
+	Quantile   float64
+	Confidence float64
+	Target     float64
+	Critical   float64
+}
+
+// A Suite is what is measured in one run.
+type Suite struct {
+	Name       string
+	Subject    string // what is measured, for the head of a report
+	Dir        string // the subject's folder
+	Workloads  []Workload
+	Objectives []Objective
+}
+
+// Workload returns the workload called name.
+func (s Suite) Workload(name string) (Workload, bool) {
+	i := slices.IndexFunc(s.Workloads, func(w Workload) bool { return w.Name == name })
+	if i < 0 {
+		return Workload{}, false
+	}
+	return s.Workloads[i], true
+}
+
+// ObjectivesOf returns the objectives on the workload called name.
+func (s Suite) ObjectivesOf(name string) []Objective {
+	var out []Objective
+	for _, o := range s.Objectives {
+		if o.Workload == name {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// CheckValid reports what makes the suite impossible to run: an unknown or later
+// workload under Needs, a name that stands twice, an objective on a workload that
+// is not there, limits in the wrong order.
+func (s Suite) CheckValid() error {
+	seen := map[string]bool{}
+	for _, w := range s.Workloads {
+		if w.Name == "" || seen[w.Name] {
+			return fmt.Errorf("suite %s: the workload name %q is empty or stands there twice", s.Name, w.Name)
+		}
+		if len(w.Command.Args) == 0 {
+			return fmt.Errorf("suite %s: workload %q has no command", s.Name, w.Name)
+		}
+		for _, n := range w.Needs {
+			if !seen[n] {
+				return fmt.Errorf("suite %s: workload %q needs %q, which does not come before it", s.Name, w.Name, n)
+			}
+		}
+		seen[w.Name] = true
+	}
+	names := map[string]bool{}
+	for _, o := range s.Objectives {
+		if !seen[o.Workload] {
+			return fmt.Errorf("suite %s: objective %q is on the workload %q, which is not there", s.Name, o.Name, o.Workload)
+		}
+		if names[o.Name] {
+			return fmt.Errorf("suite %s: the objective %q stands there twice", s.Name, o.Name)
+		}
+		names[o.Name] = true
+		if err := o.checkLimits(); err != nil {
+			return fmt.Errorf("suite %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// checkLimits makes sure that critical is not better than target.
+func (o Objective) checkLimits() error {
+	if o.Metric.Better == perf.Higher && o.Critical > o.Target || o.Metric.Better != perf.Higher && o.Critical < o.Target {
+		return fmt.Errorf("objective %q: critical %s is stricter than target %s", o.Name, o.Metric.Unit.Format(o.Critical), o.Metric.Unit.Format(o.Target))
+	}
+	return nil
+}
+
+// Names returns the names of the workloads.
+func (s Suite) Names() []string {
+	out := make([]string, len(s.Workloads))
+	for i, w := range s.Workloads {
+		out[i] = w.Name
+	}
+	return out
+}
+
+// Expand replaces [Work] by the folder work in the command.
+func (c Command) Expand(work string) Command {
+	return Command{expandAll(c.Args, work), strings.ReplaceAll(c.Dir, Work, work), expandAll(c.Env, work)}
+}
+
+func expandAll(list []string, work string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.ReplaceAll(s, Work, work)
+	}
+	return out
+}
+
+// Expand replaces [Work] by the folder work everywhere in the workload.
+func (w Workload) Expand(work string) Workload {
+	w.Command = w.Command.Expand(work)
+	for _, list := range []*[]Command{&w.Setup, &w.Prepare, &w.Conclude, &w.Cleanup} {
+		out := make([]Command, len(*list))
+		for i, c := range *list {
+			out[i] = c.Expand(work)
+		}
+		*list = out
+	}
+	w.Fresh, w.CleanEnv, w.Creates = expandAll(w.Fresh, work), expandAll(w.CleanEnv, work), expandAll(w.Creates, work)
+	files := make([]File, len(w.Files))
+	for i, f := range w.Files {
+		files[i] = File{strings.ReplaceAll(f.Name, Work, work), strings.ReplaceAll(f.Content, Work, work)}
+	}
+	w.Files = files
+	return w
+}

@@ -59,6 +59,6 @@ func (l Limits) betweenMemory(j Judgement) string {
 		name, limit = "critical", l.Critical
 	}
 	scale := perf.NewScale(l.Unit, j.Low, j.High)
-	return fmt.Sprintf("the peak lies between the smallest reading %s and the upper bound %s, on either side of the %s %s: look at what the extra processes hold, or allow the bound",
+	return fmt.Sprintf("the peak lies between the smallest reading %s and the upper bound %s, on either side of the %s %s: measure where a memory cgroup can give the bound, or move the limit",
 		scale.Format(j.Low), scale.Format(j.High), name, l.format(limit))
 }

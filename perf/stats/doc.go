@@ -1,0 +1,42 @@
+// Package stats says what samples mean: summaries with intervals, bounds on
+// quantiles, how a sample stands against a target and a critical limit, and what
+// changed between two sessions. Values come in and values go out; nothing here
+// prints, sleeps, draws random numbers or knows how the values were measured.
+//
+// # Which function
+//
+//   - [Summarize] describes one sample for a reader: the median, its interval,
+//     and warnings about outliers and drift.
+//   - [FixedBounds] bounds a quantile when the number of runs was chosen before
+//     the first of them. [SequentialBounds] bounds it when somebody looks after
+//     every run and stops as soon as the answer is known; looking at fixed bounds
+//     that way makes them wrong far more often than they say.
+//   - [Judge] holds such bounds against [Limits]. [JudgeOneShot] is for what is
+//     too costly to repeat, [JudgeMemory] for peaks that are only known to lie
+//     between a reading and an upper bound.
+//   - [CompareUnpaired] compares two sessions, and says UNDECIDED where an
+//     interleaved comparison would be needed.
+//
+// # What is assumed
+//
+// Nothing about the shape of the values: every interval rests on order
+// statistics or ranks, so skew, heavy tails and ties are all right, ties making
+// the intervals wider than asked for and never narrower. The runs are taken to be
+// independent and alike; where they are not, [Drift] tells. Decisions are made on
+// the bounds and never on the point estimate.
+//
+// Samples keep their run order and no value is ever dropped: every function works
+// on a copy. A sample with a NaN or an infinity in it gets no bounds and no
+// verdict.
+//
+// # Sources
+//
+// Order-statistic intervals: Thompson, "On confidence ranges for the median",
+// 1936; David and Nagaraja, "Order Statistics", section 7.1. Anytime-valid bounds:
+// Ville 1939; Robbins, "Statistical methods related to the law of the iterated
+// logarithm", 1970; Howard and Ramdas, "Sequential estimation of quantiles with
+// applications to A/B testing and best-arm identification", 2022. Two sessions:
+// Mann and Whitney 1947; Hodges and Lehmann 1963; Lehmann, "Nonparametrics".
+// Outliers: Iglewicz and Hoaglin, "How to detect and handle outliers", 1993.
+// Trend: Mann 1945; Kendall, "Rank correlation methods"; Knight 1966.
+package stats

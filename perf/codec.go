@@ -3,9 +3,8 @@ package perf
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -37,8 +36,10 @@ func (e *SyntaxError) Error() string {
 }
 
 // numberArray matches an indented array of numbers, to be put on one line: a
-// baseline of a thousand samples is read by people too, in diffs.
-var numberArray = regexp.MustCompile(`\[\s+(-?\d[^\]\["{}]*?)\s+\]`)
+// baseline of a thousand samples is read by people too, in diffs. It insists on the
+// line break behind the bracket, which no JSON string can hold, so that a reason
+// with "[ 1, 2 ]" in it stays as it was written.
+var numberArray = regexp.MustCompile(`\[\n\s*(-?\d[^\]\["{}]*?)\n\s*\]`)
 
 // Encode returns the result as indented JSON with a newline at its end. It fails
 // if the result is not valid, so that what was written can always be read.
@@ -47,21 +48,27 @@ func (r *Result) Encode() ([]byte, error) {
 	if p := r.check(); p != nil {
 		return nil, fmt.Errorf("encoding result %s: %s: %s", r.ID, p.pathString(), p.msg)
 	}
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetIndent("", "  ")
+	// A command such as "a && b > c" is for people; nothing puts this into a script tag.
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
 		return nil, fmt.Errorf("encoding result %s: %w", r.ID, err)
 	}
-	data = numberArray.ReplaceAllFunc(data, func(m []byte) []byte {
+	return numberArray.ReplaceAllFunc(buf.Bytes(), func(m []byte) []byte {
 		fields := strings.Fields(string(m[1 : len(m)-1]))
 		return []byte("[" + strings.Join(fields, " ") + "]")
-	})
-	return append(data, '\n'), nil
+	}), nil
 }
 
-// normalised returns a shallow copy in which no list is null: a reader of the JSON
-// may loop over every list without a check.
+// normalised returns a shallow copy in which no list or map is null: a reader of the
+// JSON may loop over each of them without a check.
 func (r *Result) normalised() *Result {
 	c := *r
+	if c.Machine.Toolchain == nil {
+		c.Machine.Toolchain = map[string]string{}
+	}
 	c.Workloads = slices.Clone(r.Workloads)
 	for i := range c.Workloads {
 		w := &c.Workloads[i]
@@ -99,8 +106,13 @@ func DecodeResult(data []byte, file string) (*Result, error) {
 	if err := dec.Decode(r); err != nil {
 		return nil, jsonError(err, data, file)
 	}
-	if rest := bytes.TrimSpace(data[dec.InputOffset():]); len(rest) > 0 {
-		return nil, &SyntaxError{file, lineAt(data, dec.InputOffset()) + 1, "there is more behind the end of the result; keep one result in a file"}
+	end := dec.InputOffset()
+	if rest := bytes.TrimLeft(data[end:], " \t\r\n"); len(rest) > 0 {
+		first := int64(len(data) - len(rest))
+		return nil, &SyntaxError{file, lineAt(data, first+1), "there is more behind the end of the result; keep one result in a file"}
+	}
+	if p := checkKeys(data, reflect.TypeFor[Result]()); p != nil {
+		return nil, &SyntaxError{file, p.line, p.pathString() + ": " + p.msg}
 	}
 	if p := r.check(); p != nil {
 		return nil, &SyntaxError{file, lineOf(data, p.path), p.pathString() + ": " + p.msg}
@@ -114,7 +126,9 @@ func checkSchema(data []byte, file string) error {
 	var head struct {
 		Schema *string `json:"schema"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	// A decoder, and not Unmarshal, because what stands behind the result is a fault
+	// with a better name than the one that Unmarshal has for it.
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&head); err != nil {
 		return jsonError(err, data, file)
 	}
 	line := lineOf(data, []any{"schema"})
@@ -132,39 +146,6 @@ func checkSchema(data []byte, file string) error {
 	return nil
 }
 
-// jsonError puts file and line on an error of encoding/json.
-func jsonError(err error, data []byte, file string) error {
-	if syn, ok := errors.AsType[*json.SyntaxError](err); ok {
-		msg := syn.Error()
-		if syn.Offset >= int64(len(data)) || strings.Contains(msg, "unexpected end") {
-			msg = "the file ends in the middle (truncated?): " + msg
-		}
-		return &SyntaxError{file, lineAt(data, syn.Offset), msg}
-	}
-	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return &SyntaxError{file, lineAt(data, typ.Offset), fmt.Sprintf("%s: found a JSON %s where a %s belongs", typ.Field, typ.Value, kindWord(typ.Type.Kind().String()))}
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &SyntaxError{file, lineAt(data, int64(len(data))), "the file ends in the middle (truncated?)"}
-	}
-	return &SyntaxError{file, 0, err.Error()}
-}
-
-// kindWord names a Go kind as someone who edits JSON would.
-func kindWord(kind string) string {
-	switch {
-	case kind == "slice":
-		return "list"
-	case kind == "struct", kind == "map":
-		return "object"
-	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
-		return "whole number"
-	case strings.HasPrefix(kind, "float"):
-		return "number"
-	}
-	return kind
-}
-
 // lineAt is the line, from 1, on which the byte before offset stands.
 func lineAt(data []byte, offset int64) int {
 	offset = min(max(offset-1, 0), int64(len(data)))
@@ -172,8 +153,18 @@ func lineAt(data []byte, offset int64) int {
 }
 
 // lineOf finds the line of the value at path, whose elements are keys and indices.
-// It returns 0 where the path does not exist (a key that is missing).
+// Where a key is missing it is the line on which the object begins that lacks it, and
+// 0 where that is the whole file.
 func lineOf(data []byte, path []any) int {
+	for ; len(path) > 0; path = path[:len(path)-1] {
+		if line := lineAtPath(data, path); line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
+func lineAtPath(data []byte, path []any) int {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	for _, step := range path {
 		if !descend(dec, step) {

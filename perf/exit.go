@@ -32,19 +32,31 @@ func WorstExit(statuses ...int) int {
 	return worst
 }
 
-// A StatusError is an error that says which exit status it deserves.
+// A StatusError is an error that says which exit status it deserves. An error is
+// never a success: a Status of 0, as in a StatusError that somebody left half filled,
+// counts as [ExitFailure].
 type StatusError struct {
 	Status int
 	Err    error
 }
 
-func (e *StatusError) Error() string { return e.Err.Error() }
+func (e *StatusError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit status %d", e.ExitStatus())
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns the cause.
 func (e *StatusError) Unwrap() error { return e.Err }
 
 // ExitStatus is the method by which Mage takes the status from an error.
-func (e *StatusError) ExitStatus() int { return e.Status }
+func (e *StatusError) ExitStatus() int {
+	if e.Status == ExitOK {
+		return ExitFailure
+	}
+	return e.Status
+}
 
 // Usagef returns an error of status [ExitUsage].
 func Usagef(format string, args ...any) error {
@@ -58,7 +70,7 @@ func ExitStatus(err error) int {
 		return ExitOK
 	}
 	if se, ok := errors.AsType[*StatusError](err); ok {
-		return se.Status
+		return se.ExitStatus()
 	}
 	return ExitFailure
 }

@@ -50,6 +50,14 @@ func (u Unit) steps() ([]scaleStep, string) {
 	case Ratio:
 		return []scaleStep{{1, ""}}, ""
 	}
+	// What Tidy makes of ns/op and MB/s is scaled as its base unit is.
+	if base, per, has := strings.Cut(string(u), "/"); has && (Unit(base) == Second || Unit(base) == Byte) {
+		steps, _ := Unit(base).steps()
+		if per == "sec" {
+			per = "s"
+		}
+		return steps, "/" + per
+	}
 	return []scaleStep{{1, ""}}, string(u)
 }
 
@@ -62,7 +70,8 @@ type Scale struct {
 }
 
 // NewScale chooses the scale for values of unit u that stand in one column: the
-// largest in which the smallest non-zero of them shows three significant digits.
+// largest in which the smallest non-zero of them is at least 1, with three of its
+// digits.
 // A column of nothing but zeroes is printed in the base unit.
 func NewScale(u Unit, values ...float64) Scale {
 	steps, suffix := u.steps()
@@ -76,14 +85,16 @@ func NewScale(u Unit, values ...float64) Scale {
 	if math.IsInf(least, 1) {
 		return base
 	}
-	step := steps[len(steps)-1]
-	for _, s := range steps {
-		// 0.9995 would print as 1.00 with three digits, so it belongs to this step.
-		if least/s.factor >= 0.9995 {
-			step = s
-			break
+	last := len(steps) - 1
+	for i, step := range steps[:last] {
+		// What the next smaller unit would print as 1000 belongs to this one. The test
+		// is made there, where it prints, because dividing by 1e-3 and by 1e-6 rounds
+		// differently: 0.0009995 s is 999.5 µs and a little less than 0.9995 ms.
+		if least/steps[i+1].factor >= 999.5 {
+			return Scale{step.factor, step.name + suffix, min(2, decimalsFor(least/step.factor))}
 		}
 	}
+	step := steps[last]
 	return Scale{step.factor, step.name + suffix, decimalsFor(least / step.factor)}
 }
 
@@ -96,18 +107,19 @@ func baseName(steps []scaleStep) string {
 	return ""
 }
 
+// maxDecimals ends how small a value still shows: a billionth of the smallest unit.
+const maxDecimals = 9
+
 // decimalsFor returns how many digits behind the point show v with three
-// significant ones. The limits lie where rounding moves v up a digit.
+// significant ones. It asks the printer itself for the exponent, which knows that
+// 9.995 is printed as 10.0.
 func decimalsFor(v float64) int {
-	switch {
-	case v >= 99.95:
-		return 0
-	case v >= 9.995:
-		return 1
-	case v >= 0.9995:
-		return 2
+	_, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', 2, 64), "e")
+	e, err := strconv.Atoi(exponent)
+	if err != nil {
+		return 0 // an infinity has no exponent
 	}
-	return 3
+	return min(max(2-e, 0), maxDecimals)
 }
 
 // Format prints v in the scale's unit, the unit's name behind it.
@@ -185,8 +197,11 @@ func ParseQuantity(s string) (float64, Unit, error) {
 		return 0, "", fmt.Errorf("%q is not a number with a unit: write it as 120s, 1us, 100MB or 250/s", s)
 	}
 	f, ok := factors[strings.TrimSpace(number)]
+	if v *= f.factor; math.IsInf(v, 0) {
+		return 0, "", fmt.Errorf("%q is too large a quantity to calculate with", s)
+	}
 	if ok {
-		return v * f.factor, f.unit, nil
+		return v, f.unit, nil
 	}
 	if sec, err := parseCompound(s); err == nil {
 		return sec, Second, nil

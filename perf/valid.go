@@ -60,9 +60,20 @@ func (r *Result) check() *problem {
 	if r.Created.IsZero() {
 		return &problem{[]any{"created"}, "is missing"}
 	}
+	if _, known := severity[r.Exit]; !known {
+		return &problem{[]any{"exit"}, fmt.Sprintf("%d is not an exit status of this module (0 to 4)", r.Exit)}
+	}
+	if r.Machine.Cores < 0 {
+		return &problem{[]any{"machine", "cores"}, fmt.Sprintf("%d is negative", r.Machine.Cores)}
+	}
 	if r.Machine.Fingerprint == "" || fileName(r.Machine.Fingerprint) != r.Machine.Fingerprint {
 		return &problem{[]any{"machine", "fingerprint"}, fmt.Sprintf("%q is not a fingerprint", r.Machine.Fingerprint)}
 	}
+	return r.checkLists()
+}
+
+// checkLists checks what the lists of the result hold.
+func (r *Result) checkLists() *problem {
 	seen := map[string]bool{}
 	for i := range r.Workloads {
 		w := &r.Workloads[i]
@@ -115,8 +126,44 @@ func (w *WorkloadResult) check() *problem {
 
 func (s Sample) check() *problem {
 	for i, v := range s {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !finite(v) {
 			return &problem{[]any{i}, fmt.Sprintf("%v is not a finite number", v)}
+		}
+	}
+	return nil
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// A number is a value by itself, with the key it stands under.
+type number struct {
+	key   string
+	value *float64 // nil where there is none, as JSON's null
+}
+
+// checkNumbers finds the first of the numbers that is none.
+func checkNumbers(numbers ...number) *problem {
+	for _, n := range numbers {
+		if n.value != nil && !finite(*n.value) {
+			return &problem{[]any{n.key}, fmt.Sprintf("%v is not a finite number", *n.value)}
+		}
+	}
+	return nil
+}
+
+// checkCount finds a count below zero.
+func checkCount(key string, n int) *problem {
+	if n < 0 {
+		return &problem{[]any{key}, fmt.Sprintf("%d is negative", n)}
+	}
+	return nil
+}
+
+// first returns the first problem there is.
+func first(problems ...*problem) *problem {
+	for _, p := range problems {
+		if p != nil {
+			return p
 		}
 	}
 	return nil
@@ -138,20 +185,30 @@ func (o *ObjectiveResult) check() *problem {
 	if !(o.Confidence > 0 && o.Confidence < 1) {
 		return &problem{[]any{"confidence"}, fmt.Sprintf("%v is not between 0 and 1", o.Confidence)}
 	}
-	return ordered(o.Low, o.High)
+	return first(
+		checkNumbers(number{"target", &o.Target}, number{"critical", &o.Critical},
+			number{"estimate", o.Estimate}, number{"low", o.Low}, number{"high", o.High}),
+		checkCount("n", o.N), checkCount("needed", o.Needed),
+		ordered(o.Low, o.High))
 }
 
 func (c *Comparison) check() *problem {
 	if !slices.Contains([]Verdict{Slower, Faster, NoChange, VerdictUnsure, Invalid}, c.Verdict) {
 		return &problem{[]any{"verdict"}, fmt.Sprintf("%q is not a verdict", c.Verdict)}
 	}
-	if p := c.Old.Samples.check().under("old", "samples"); p != nil {
-		return p
+	if c.Design != Paired && c.Design != Unpaired {
+		return &problem{[]any{"design"}, fmt.Sprintf("%q is neither paired nor unpaired", c.Design)}
 	}
-	if p := c.New.Samples.check().under("new", "samples"); p != nil {
-		return p
+	if c.Better != Lower && c.Better != Higher {
+		return &problem{[]any{"better"}, fmt.Sprintf("%q is neither lower nor higher", c.Better)}
 	}
-	return ordered(c.Low, c.High)
+	return first(
+		c.Old.Samples.check().under("old", "samples"),
+		c.New.Samples.check().under("new", "samples"),
+		checkNumbers(number{"alpha", &c.Alpha}, number{"minEffect", &c.MinEffect}, number{"ratio", c.Ratio},
+			number{"low", c.Low}, number{"high", c.High}, number{"evidence", c.Evidence}),
+		checkCount("pairs", c.Pairs),
+		ordered(c.Low, c.High))
 }
 
 // ordered checks an interval whose ends may be missing.

@@ -1,0 +1,288 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// readSize is how much one read takes out of a pipe. It fits a second-level
+// cache, so that a flooding command is not slowed by its reader.
+const readSize = 256 << 10
+
+// A runner owns what runs share, so that none allocates in its timed part.
+type runner struct {
+	buf  []byte
+	tail tail
+
+	// Set by tests alone, to take the paths of systems that lack these.
+	noPidfd, noPtrace bool
+}
+
+// An attempt is one run in progress.
+type attempt struct {
+	*runner
+	ctx  context.Context
+	cmd  Command
+	path string
+	run  Run
+
+	null     int     // standard input of the command
+	out, err pipe    // its output
+	exit     int     // readable once the command is dead: a pidfd, or an eventfd
+	wake     int     // readable once the context has ended; -1: it cannot
+	ours     strays  // children of this process that are not the command's
+	ender    *ending // ends the command when it must
+	pid      int
+	closers  []func() // run last to first by close
+}
+
+// run makes one timed run. It has a goroutine and thereby, locked to it, a
+// thread of its own: the parent-death signal of the command is bound to the
+// thread that forked, which must therefore live until the command is reaped, and
+// the CPU affinity of the command is inherited from it.
+func (r *runner) run(ctx context.Context, c Command, path string) (Run, error) {
+	a := &attempt{runner: r, ctx: ctx, cmd: c, path: path}
+	failed := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		spoilt, err := a.timed()
+		if !spoilt {
+			runtime.UnlockOSThread()
+		} // else the thread ends with this goroutine
+		failed <- err
+	}()
+	err := <-failed
+	return a.run, err
+}
+
+// timed is one timed run on the locked thread. It reports whether the thread
+// is spoilt, that is, still bound to the CPUs of the command.
+func (a *attempt) timed() (spoilt bool, err error) {
+	defer a.close()
+	if err := a.open(); err != nil {
+		return false, a.cmd.setupError(err)
+	}
+	unpin, err := pin(a.cmd.CPUs)
+	if err != nil {
+		return false, &StartError{Args: a.cmd.Args, Dir: a.cmd.Dir, Err: err, Remedy: "name CPUs of that list"}
+	}
+	before := readContention()
+	start, err := a.start(&syscall.SysProcAttr{})
+	spoilt = unpin() != nil
+	if err != nil {
+		return spoilt, a.cmd.startError(a.path, err)
+	}
+	exited, err := a.serve()
+	if err != nil {
+		return spoilt, err
+	}
+	a.readZombie()
+	reap := time.Now()
+	err = a.reap()
+	// What the kernel takes to reap counts, what readZombie took does not.
+	a.run.Wall = exited.Sub(start) + time.Since(reap)
+	if err != nil {
+		return spoilt, err
+	}
+	err = a.settle()
+	before.until(readContention(), &a.run)
+	return spoilt, err
+}
+
+// settle ends what the command left running, and concludes the Run.
+func (a *attempt) settle() error {
+	a.out.drain(a)
+	a.err.drain(a)
+	left, err := a.ours.sweep(a.ender.graceLeft())
+	a.run.LeftBehind = left
+	a.out.drain(a) // what came while it was being ended
+	a.err.drain(a)
+	a.run.Output, a.run.OutputBytes = a.tail.bytes(), a.tail.total
+	if a.ender.cause != nil {
+		return a.ender.cause
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.cmd, err)
+	}
+	return nil
+}
+
+// open makes everything that the run needs before its clock starts.
+func (a *attempt) open() error {
+	a.run.Args, a.run.Timeout = slices.Clone(a.cmd.Args), a.cmd.Timeout
+	a.exit, a.wake = -1, -1
+	a.tail.reset(a.cmd.keep())
+	if a.buf == nil {
+		a.buf = make([]byte, readSize)
+	}
+	var err error
+	if a.null, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return &os.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	a.later(func() { unix.Close(a.null) })
+	for stream, p := range map[int]*pipe{Stdout: &a.out, Stderr: &a.err} {
+		if err := p.open(stream); err != nil {
+			return err
+		}
+		a.later(p.close)
+	}
+	unadopt, err := adoptOrphans()
+	if err != nil {
+		return err
+	}
+	a.later(unadopt)
+	a.ours = ownStrays()
+	a.ender = &ending{attempt: a}
+	return a.wakeOnContext()
+}
+
+// later registers f to be called by close.
+func (a *attempt) later(f func()) { a.closers = append(a.closers, f) }
+
+func (a *attempt) close() {
+	for _, f := range slices.Backward(a.closers) {
+		f()
+	}
+}
+
+// wakeOnContext makes a.wake readable when the context ends.
+func (a *attempt) wakeOnContext() error {
+	if a.ctx.Done() == nil {
+		return nil
+	}
+	wake, err := newEvent()
+	if err != nil {
+		return err
+	}
+	a.wake = wake.fd
+	a.later(wake.close)
+	signalled := make(chan struct{})
+	stop := context.AfterFunc(a.ctx, func() {
+		wake.signal()
+		close(signalled)
+	})
+	a.later(func() {
+		if !stop() {
+			<-signalled // or it would write to a descriptor that is someone else's by then
+		}
+	})
+	return nil
+}
+
+// start forks and executes the command and returns the time just before.
+func (a *attempt) start(sys *syscall.SysProcAttr) (time.Time, error) {
+	pidfd := -1
+	sys.Setsid = true
+	sys.Pdeathsig = syscall.SIGKILL
+	if !a.noPidfd {
+		sys.PidFD = &pidfd
+	}
+	attr := &syscall.ProcAttr{
+		Dir:   a.cmd.Dir,
+		Env:   a.cmd.environ(),
+		Files: []uintptr{uintptr(a.null), uintptr(a.out.w), uintptr(a.err.w)},
+		Sys:   sys,
+	}
+	start := time.Now()
+	pid, err := syscall.ForkExec(a.path, a.cmd.Args, attr)
+	a.run.Start = start
+	if err != nil {
+		return start, err
+	}
+	a.pid, a.exit = pid, pidfd
+	if pidfd >= 0 {
+		a.later(func() { unix.Close(pidfd) })
+		return start, nil
+	}
+	return start, a.exitByWaiting()
+}
+
+// exitByWaiting makes a.exit readable at the command's death on kernels without
+// pidfd (before 5.3): another thread waits, without reaping.
+func (a *attempt) exitByWaiting() error {
+	exit, err := newEvent()
+	if err != nil {
+		unix.Kill(a.pid, unix.SIGKILL)
+		a.reap()
+		return err
+	}
+	a.exit = exit.fd
+	a.later(exit.close)
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		waitid(unix.P_PID, a.pid, unix.WEXITED|unix.WNOWAIT)
+		exit.signal()
+	}()
+	a.later(func() { <-waited })
+	return nil
+}
+
+// reap waits for the command, which is dead by now, and takes down its usage.
+func (a *attempt) reap() error {
+	var status unix.WaitStatus
+	var usage unix.Rusage
+	for {
+		_, err := unix.Wait4(a.pid, &status, 0, &usage)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: wait for process %d: %w; something else in this process waits for all children", a.cmd, a.pid, err)
+		}
+		break
+	}
+	a.run.setStatus(status)
+	a.run.setUsage(&usage)
+	return nil
+}
+
+func (r *Run) setStatus(status unix.WaitStatus) {
+	r.ExitCode = status.ExitStatus() // -1 unless it exited
+	if status.Signaled() {
+		r.Signal = unix.SignalName(status.Signal())
+		if r.Signal == "" { // a real-time signal has no name
+			r.Signal = fmt.Sprintf("signal %d", status.Signal())
+		}
+	}
+}
+
+func (r *Run) setUsage(u *unix.Rusage) {
+	r.User = time.Duration(u.Utime.Nano())
+	r.System = time.Duration(u.Stime.Nano())
+	r.HasFaults = true
+	r.MinorFaults, r.MajorFaults = int64(u.Minflt), int64(u.Majflt)
+	r.Voluntary, r.Involuntary = int64(u.Nvcsw), int64(u.Nivcsw)
+}
+
+// environ is the environment of the command. PWD follows Dir, as a shell
+// would have it, unless the caller composed the environment.
+func (c Command) environ() []string {
+	if c.Env != nil {
+		return c.Env
+	}
+	env := os.Environ()
+	if c.Dir == "" {
+		return env
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return env
+	}
+	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "PWD=") })
+	return append(env, "PWD="+dir)
+}
+
+// setupError is for what fails before there is anything to start.
+func (c Command) setupError(err error) error {
+	return &StartError{Args: c.Args, Dir: c.Dir, Err: err, Remedy: "is this process out of file descriptors (ulimit -n)?"}
+}

@@ -1,0 +1,154 @@
+package measure
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// serve drains the output of the command, and ends it when its time or the
+// context is over, until it is dead; it returns when that was seen. One thread
+// does all of it: handing output or the end of the command from one goroutine
+// to another costs a wake-up, which is what a short command takes to run.
+func (a *attempt) serve() (exited time.Time, err error) {
+	const exit, wake, out, errs = 0, 1, 2, 3
+	fds := [4]unix.PollFd{
+		exit: {Fd: int32(a.exit), Events: unix.POLLIN},
+		wake: {Fd: int32(a.wake), Events: unix.POLLIN},
+		out:  {Fd: int32(a.out.r), Events: unix.POLLIN},
+		errs: {Fd: int32(a.err.r), Events: unix.POLLIN},
+	}
+	if a.cmd.Timeout > 0 {
+		a.ender.next = a.run.Start.Add(a.cmd.Timeout)
+	}
+	for {
+		_, err := unix.Ppoll(fds[:], a.ender.wait(), nil)
+		now := time.Now()
+		if err != nil && err != unix.EINTR {
+			a.ender.kill()
+			return now, fmt.Errorf("%s: poll: %w", a.cmd, err)
+		}
+		if err == nil { // else Revents is stale
+			if fds[exit].Revents != 0 {
+				return now, nil
+			}
+			if fds[wake].Revents != 0 {
+				fds[wake].Fd = -1 // once is enough
+				a.ender.contextEnded(now)
+			}
+			if fds[out].Revents != 0 {
+				a.out.read(a)
+			}
+			if fds[errs].Revents != 0 {
+				a.err.read(a)
+			}
+		}
+		if err := a.ender.tick(now); err != nil {
+			return now, err
+		}
+	}
+}
+
+// An ending takes a command that must end through its steps: SIGTERM to the
+// whole tree, the grace, SIGKILL to the whole tree.
+type ending struct {
+	attempt *attempt
+	step    endStep
+	next    time.Time // when the next step is due; zero: none is
+	termed  time.Time // when SIGTERM was sent
+	giveUp  time.Time // when to stop waiting for a process that SIGKILL does not end
+	cause   error     // why the run is incomplete: the context's error
+	tree    func() []int
+}
+
+type endStep int
+
+const (
+	running endStep = iota
+	terminated
+	killed
+)
+
+// killAgain is how often SIGKILL is repeated, for what was forked meanwhile.
+const killAgain = 50 * time.Millisecond
+
+// wait is how long until the next step, for ppoll: nil is for ever.
+func (e *ending) wait() *unix.Timespec {
+	if e.next.IsZero() {
+		return nil
+	}
+	ts := unix.NsecToTimespec(max(0, time.Until(e.next)).Nanoseconds())
+	return &ts
+}
+
+func (e *ending) contextEnded(now time.Time) {
+	a := e.attempt
+	if e.cause == nil {
+		e.cause = fmt.Errorf("%s: ended after %v: %w", a.cmd, now.Sub(a.run.Start).Round(time.Millisecond), ctxErr(a.ctx))
+	}
+	if e.step == running {
+		e.terminate(now)
+	}
+}
+
+// tick takes the step that is due at now, if any.
+func (e *ending) tick(now time.Time) error {
+	if e.next.IsZero() || now.Before(e.next) {
+		return nil
+	}
+	switch e.step {
+	case running:
+		e.attempt.run.TimedOut = true
+		e.terminate(now)
+	case terminated:
+		e.step, e.giveUp = killed, now.Add(killLimit)
+		fallthrough
+	case killed:
+		if now.After(e.giveUp) {
+			return fmt.Errorf("%s: process %d does not end %v after SIGKILL; it hangs in the kernel (ps -o stat,wchan -p %[2]d)",
+				e.attempt.cmd, e.attempt.pid, killLimit)
+		}
+		e.kill()
+		e.next = now.Add(killAgain)
+	}
+	return nil
+}
+
+// terminate sends SIGTERM to the tree, and is followed by SIGKILL after the grace.
+func (e *ending) terminate(now time.Time) {
+	grace := e.attempt.cmd.grace()
+	e.step, e.termed, e.next = terminated, now, now.Add(grace)
+	if grace == 0 {
+		return // the next tick, at once, kills
+	}
+	for _, pid := range e.members() {
+		unix.Kill(pid, unix.SIGTERM)
+	}
+}
+
+func (e *ending) kill() {
+	for _, pid := range e.members() {
+		unix.Kill(pid, unix.SIGKILL)
+	}
+	// Where /proc hides processes, the process group is what is left.
+	unix.Kill(-e.attempt.pid, unix.SIGKILL)
+}
+
+// members lists the command, its descendants, and those that have lost their
+// parents and came to this process.
+func (e *ending) members() []int {
+	if e.tree != nil {
+		return e.tree()
+	}
+	return descendants(append([]int{e.attempt.pid}, e.attempt.ours.found()...))
+}
+
+// graceLeft is how long the processes that the command left behind may still
+// take to end by themselves.
+func (e *ending) graceLeft() time.Duration {
+	if e.step != terminated {
+		return patience
+	}
+	return max(patience, time.Until(e.termed.Add(e.attempt.cmd.grace())))
+}

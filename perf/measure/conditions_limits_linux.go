@@ -1,0 +1,324 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/shirou/gopsutil/v3/mem"
+)
+
+// factLimits is what is left of the machine for this process.
+type factLimits struct {
+	host   factHost
+	online int // logical CPUs of the machine
+	memory uint64
+
+	allowed string // the CPUs of the affinity mask, as a list
+	cpus    int    // how many those are; 0 if not known
+
+	grouped bool // whether cgroups could be read at all
+	reason  error
+	quota   factLimit
+	period  float64 // seconds
+	ram     factLimit
+}
+
+// A factLimit is the tightest limit on the way from a process's cgroup to the top
+// of the hierarchy. The zero limit is none.
+type factLimit struct {
+	value float64 // CPUs, or bytes
+	group cgroupFolder
+	file  string
+}
+
+// A cgroupFolder is one cgroup as mounted.
+type cgroupFolder struct {
+	path    string
+	version int
+}
+
+// available returns how many CPUs the process can keep busy.
+func (l factLimits) available() float64 {
+	n := float64(l.online)
+	if l.cpus > 0 {
+		n = min(n, float64(l.cpus))
+	}
+	if l.quota.value > 0 {
+		n = min(n, l.quota.value)
+	}
+	return max(n, 0.01)
+}
+
+func (h factHost) limits(ctx context.Context) factLimits {
+	l := factLimits{host: h, grouped: true}
+	l.online = cpuListLength(h.text(cpuFolder + "online"))
+	if m, err := mem.VirtualMemoryWithContext(h.context(ctx)); err == nil {
+		l.memory = m.Total
+	}
+	for line := range strings.Lines(h.text("/proc/self/status")) {
+		if value, ok := strings.CutPrefix(line, "Cpus_allowed_list:"); ok {
+			l.allowed = strings.TrimSpace(value)
+			l.cpus = cpuListLength(l.allowed)
+		}
+	}
+	l.online = max(l.online, l.cpus, 1)
+	if l.reason = l.readGroups(); l.reason != nil {
+		l.grouped = false
+	}
+	return l
+}
+
+// readGroups finds the limits of the CPU and memory controllers (cgroups(7)).
+func (l *factLimits) readGroups() error {
+	groups, err := l.host.cgroups("cpu")
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		l.tightenQuota(g)
+	}
+	if groups, err = l.host.cgroups("memory"); err != nil {
+		return err
+	}
+	for _, g := range groups {
+		for _, file := range memoryFiles[g.version] {
+			limit, err := strconv.ParseUint(l.host.text(g.path+"/"+file), 10, 64)
+			// Version 1 writes "no limit" as a number beyond all memory, version 2
+			// as the word max, which is no number.
+			if err != nil || limit >= l.memory {
+				continue
+			}
+			if l.ram.value == 0 || float64(limit) < l.ram.value {
+				l.ram = factLimit{float64(limit), g, file}
+			}
+		}
+	}
+	return nil
+}
+
+// memoryFiles are the limits of memory, by cgroup version. memory.high throttles
+// and does not kill, but what runs into it is slowed no less.
+var memoryFiles = map[int][]string{
+	1: {"memory.limit_in_bytes"},
+	2: {"memory.max", "memory.high"},
+}
+
+func (l *factLimits) tightenQuota(g cgroupFolder) {
+	var quota, period, file string
+	if g.version == 2 {
+		file = "cpu.max"
+		quota, period, _ = strings.Cut(l.host.text(g.path+"/cpu.max"), " ")
+	} else {
+		file = "cpu.cfs_quota_us"
+		quota, period = l.host.text(g.path+"/"+file), l.host.text(g.path+"/cpu.cfs_period_us")
+	}
+	q, err := strconv.ParseFloat(quota, 64)
+	if err != nil || q <= 0 { // "max", -1, or the top group, which has no such file
+		return
+	}
+	p, err := strconv.ParseFloat(period, 64)
+	if err != nil || p <= 0 {
+		return
+	}
+	if cpus := q / p; l.quota.value == 0 || cpus < l.quota.value {
+		l.quota, l.period = factLimit{cpus, g, file}, p/1e6
+	}
+}
+
+// cgroups returns the folders of the process's group under a controller, from the
+// group itself up to the top that this process can see.
+func (h factHost) cgroups(controller string) ([]cgroupFolder, error) {
+	text, err := h.read("/proc/self/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	mounts, err := h.mounts()
+	if err != nil {
+		return nil, err
+	}
+	own, version := cgroupPath(text, controller)
+	for _, m := range mounts {
+		if !m.holds(controller, version) {
+			continue
+		}
+		return h.upwards(m, own, version), nil
+	}
+	return nil, nil
+}
+
+// cgroupPath finds the process's group in /proc/self/cgroup. A line names the
+// controllers of a version 1 hierarchy; the one without names is version 2, and
+// has the controllers that are in no other.
+func cgroupPath(text, controller string) (group string, version int) {
+	version = 2
+	for line := range strings.Lines(text) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) < 3 {
+			continue
+		}
+		if commaListHolds(parts[1], controller) {
+			return parts[2], 1
+		}
+		if parts[0] == "0" && parts[1] == "" {
+			group = parts[2]
+		}
+	}
+	return group, version
+}
+
+func commaListHolds(list, word string) bool {
+	for w := range strings.SplitSeq(list, ",") {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+func (m factMount) holds(controller string, version int) bool {
+	if version == 2 {
+		return m.kind == "cgroup2"
+	}
+	return m.kind == "cgroup" && commaListHolds(m.super, controller)
+}
+
+// upwards lists a group and those above it. In a container without a cgroup
+// namespace the group is named as the host names it, while only its own part of
+// the hierarchy is mounted: the mount's root is what to take off.
+func (h factHost) upwards(m factMount, group string, version int) []cgroupFolder {
+	below := group
+	if m.root != "/" {
+		below = strings.TrimPrefix(group, m.root)
+	}
+	if strings.HasPrefix(below, "/..") || !h.exists(m.point+below) {
+		below = "/" // a group outside of what is mounted here
+	}
+	var folders []cgroupFolder
+	for p := path.Clean("/" + below); ; p = path.Dir(p) {
+		folders = append(folders, cgroupFolder{path.Join(m.point, p), version})
+		if p == "/" {
+			return folders
+		}
+	}
+}
+
+func (l factLimits) cpuCondition() Condition {
+	if !l.grouped {
+		return unread(condCPULimit, l.reason)
+	}
+	if l.quota.value == 0 {
+		return newCondition(condCPULimit, noLimit, "", "")
+	}
+	value := cpuCount(l.quota.value)
+	if n := l.throttled(); n > 0 {
+		value += fmt.Sprintf(", reached %d times so far", n)
+	}
+	if l.quota.value >= float64(l.online) {
+		return newCondition(condCPULimit, value, "", "")
+	}
+	effect := fmt.Sprintf("whoever uses more is stopped until the next period of %s: wall times grow and jump",
+		perf.Second.Format(l.period))
+	return newCondition(condCPULimit, value, effect, l.lift(l.quota, "CPUQuota=", "--cpu-quota=-1"))
+}
+
+// throttled is how many periods the group has ended stopped.
+func (l factLimits) throttled() uint64 {
+	for line := range strings.Lines(l.host.text(l.quota.group.path + "/cpu.stat")) {
+		if value, ok := strings.CutPrefix(line, "nr_throttled "); ok {
+			n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
+			if err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// lift returns the command that removes a limit, by whoever has set it.
+func (l factLimits) lift(limit factLimit, property, flag string) string {
+	if l.host.container() != "" {
+		return "on the host: docker update " + flag + " CONTAINER"
+	}
+	unit := path.Base(limit.group.path)
+	switch path.Ext(unit) {
+	case ".service", ".scope", ".slice":
+		command := "systemctl set-property --runtime " + unit + " " + property
+		if strings.Contains(limit.group.path, "/user@") {
+			return strings.Replace(command, "systemctl", "systemctl --user", 1)
+		}
+		return l.host.admin(command)
+	}
+	none := "max"
+	if limit.group.version == 1 {
+		none = "-1"
+	}
+	return l.host.admin("echo " + none + " | tee " + limit.group.path + "/" + limit.file)
+}
+
+func (l factLimits) memoryCondition() Condition {
+	if !l.grouped {
+		return unread(condMemoryLimit, l.reason)
+	}
+	if l.ram.value == 0 {
+		return newCondition(condMemoryLimit, noLimit, "", "")
+	}
+	value := byteSize(uint64(l.ram.value)) + " (" + l.ram.file + ")"
+	return newCondition(condMemoryLimit, value,
+		"near it the kernel takes back file caches, which slows builds, and beyond it programs are killed",
+		l.lift(l.ram, "MemoryMax=infinity MemoryHigh=infinity", "--memory=SIZE --memory-swap=SIZE"))
+}
+
+func (l factLimits) setCondition() Condition {
+	if l.cpus == 0 {
+		return absentCondition(condCPUSet, notOffered)
+	}
+	value := fmt.Sprintf("%d of %s (%s)", l.cpus, cpuCount(float64(l.online)), l.allowed)
+	if l.cpus >= l.online {
+		return newCondition(condCPUSet, value, "", "")
+	}
+	remedy := fmt.Sprintf("taskset -c 0-%d COMMAND", l.online-1)
+	if l.setByGroup() {
+		remedy = "widen cpuset.cpus of the cgroup: of a container on its host, docker update --cpuset-cpus=" +
+			fmt.Sprintf("0-%d CONTAINER", l.online-1)
+	}
+	return newCondition(condCPUSet, value, "parallel work runs on fewer CPUs than the fingerprint of the machine says", remedy)
+}
+
+// setByGroup says whether a cgroup, which taskset cannot leave, set the CPUs.
+func (l factLimits) setByGroup() bool {
+	groups, err := l.host.cgroups("cpuset")
+	if err != nil {
+		return false
+	}
+	for _, g := range groups {
+		for _, file := range []string{"cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"} {
+			if n := cpuListLength(l.host.text(g.path + "/" + file)); n > 0 {
+				return n < l.online
+			}
+		}
+	}
+	return false
+}
+
+// cpuListLength counts the CPUs of a list such as "0-3,8" (cpuset(7), "List
+// format"); 0 if it is not one.
+func cpuListLength(list string) int {
+	n := 0
+	for part := range strings.SplitSeq(strings.TrimSpace(list), ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		a, errA := strconv.Atoi(first)
+		b, errB := strconv.Atoi(last)
+		if errA != nil || errB != nil || b < a {
+			return 0
+		}
+		n += b - a + 1
+	}
+	return n
+}

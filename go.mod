@@ -4,10 +4,10 @@ go 1.26.0
 
 tool github.com/magefile/mage
 
-require golang.org/x/sys v0.49.0
-
-require github.com/magefile/mage v1.17.2 // indirect
 require (
+	github.com/fatih/color v1.19.0
+	github.com/magefile/mage v1.17.2
+	github.com/mattn/go-isatty v0.0.20
 	github.com/shirou/gopsutil/v3 v3.24.5
 	golang.org/x/sys v0.49.0
 )
@@ -15,7 +15,7 @@ require (
 require (
 	github.com/go-ole/go-ole v1.2.6 // indirect
 	github.com/lufia/plan9stats v0.0.0-20211012122336-39d0f177ccd0 // indirect
-	github.com/magefile/mage v1.17.2 // indirect
+	github.com/mattn/go-colorable v0.1.14 // indirect
 	github.com/power-devops/perfstat v0.0.0-20210106213030-5aafc221ea8c // indirect
 	github.com/shoenig/go-m1cpu v0.1.6 // indirect
 	github.com/tklauser/go-sysconf v0.3.12 // indirect

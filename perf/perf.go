@@ -193,10 +193,12 @@ const (
 	Unpaired = "unpaired"
 )
 
-// An Arm is one side of a comparison.
+// An Arm is one side of a comparison. Center is the median of its samples, null
+// where there are none.
 type Arm struct {
-	Ref     string `json:"ref"`
-	Samples Sample `json:"samples"`
+	Ref     string   `json:"ref"`
+	Samples Sample   `json:"samples"`
+	Center  *float64 `json:"median"`
 }
 
 // A Comparison is one metric of one workload, old against new. Ratio is new/old

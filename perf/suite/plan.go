@@ -51,6 +51,9 @@ type Step struct {
 	Wanted bool
 	// Narrow is the relative width of an interval that needs no more runs.
 	Narrow float64
+	// Firm says that the workload states its fewest runs itself, so that they are
+	// made however long they take.
+	Firm bool
 }
 
 // Expected is about how long the step's timed runs take: the cost of a one-shot, or
@@ -90,6 +93,7 @@ func (s *Step) fit(m Mode, share time.Duration) {
 		s.Min, s.Max, s.Warmup, s.Memory = 1, 1, 0, 0
 		return
 	}
+	s.Firm = s.Min > 0
 	if s.Max == 0 {
 		s.Max = m.Max
 	}

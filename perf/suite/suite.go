@@ -13,6 +13,7 @@ package suite
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -162,6 +163,9 @@ func (s Suite) CheckValid() error {
 				return fmt.Errorf("suite %s: workload %q needs %q, which does not come before it", s.Name, w.Name, n)
 			}
 		}
+		if err := w.checkPatterns(); err != nil {
+			return fmt.Errorf("suite %s: workload %q: %w", s.Name, w.Name, err)
+		}
 		seen[w.Name] = true
 	}
 	names := map[string]bool{}
@@ -175,6 +179,23 @@ func (s Suite) CheckValid() error {
 		names[o.Name] = true
 		if err := o.checkLimits(); err != nil {
 			return fmt.Errorf("suite %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// checkPatterns compiles what counts tests and items.
+func (w Workload) checkPatterns() error {
+	var patterns []string
+	if w.Tests != nil {
+		patterns = append(patterns, w.Tests.Passed.Pattern, w.Tests.Failed.Pattern)
+	}
+	if w.Items != nil {
+		patterns = append(patterns, w.Items.Count.Pattern)
+	}
+	for _, p := range patterns {
+		if _, err := regexp.Compile(p); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,0 +1,175 @@
+package experiment
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/baseline"
+	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
+)
+
+// gateMetrics are the metrics by which two sessions are gated: what a user of the
+// subject feels. The others are shown.
+var gateMetrics = map[string]bool{perf.Wall.Name: true, perf.PeakMemory.Name: true}
+
+// CompareUnpaired compares the run now with the baseline old, called name, which may
+// be of another day.
+// Every metric of a workload that both have is compared; one that gates and that one
+// of them lacks is in the list too, with the reason. Where the machines differ,
+// nothing that is a time gates.
+func CompareUnpaired(name string, old, now *perf.Result) []perf.Comparison {
+	foreign := old.Machine.Fingerprint != now.Machine.Fingerprint
+	var out []perf.Comparison
+	for i := range now.Workloads {
+		w := &now.Workloads[i]
+		for _, m := range w.Metrics {
+			c := compareSeries(old, w, m)
+			c.Old.Ref, c.New.Ref = name, now.ID
+			c.Gate = gateMetrics[m.Name] && !(foreign && isTime(m.Metric))
+			if c.Gate || len(c.Old.Samples) > 0 {
+				out = append(out, c)
+			}
+		}
+	}
+	out = append(out, missing(name, old, now, foreign)...)
+	for i := range out {
+		out[i].Old.Center, out[i].New.Center = center(out[i].Old.Samples), center(out[i].New.Samples)
+	}
+	return out
+}
+
+func center(s perf.Sample) *float64 {
+	if len(s) == 0 {
+		return nil
+	}
+	m := stats.Median(s)
+	return &m
+}
+
+func isTime(m perf.Metric) bool { return m.Unit == perf.Second || m.Unit == perf.PerSecond }
+
+// compareSeries compares one series with the baseline's of the same name.
+func compareSeries(old *perf.Result, w *perf.WorkloadResult, m perf.Series) perf.Comparison {
+	c := blank(w.Name, m.Metric)
+	c.New.Samples = m.Samples
+	base := old.Workload(w.Name)
+	if base == nil {
+		return invalid(c, "the baseline has no workload "+w.Name+": save a new one")
+	}
+	series, ok := base.Series(m.Name)
+	if !ok || len(series.Samples) == 0 {
+		return invalid(c, fmt.Sprintf("the baseline has no %s for %s: save a new one", m.Name, w.Name))
+	}
+	if series.Unit != m.Unit || series.Better != m.Better {
+		return invalid(c, fmt.Sprintf("the baseline has %s in %s (%s is better) and the run in %s (%s is better)", m.Name, series.Unit, series.Better, m.Unit, m.Better))
+	}
+	c.Old.Samples = series.Samples
+	if base.State != perf.StateOK || w.State != perf.StateOK {
+		c.Reason = "one of the runs did not end well: " + base.Reason + w.Reason
+		return c
+	}
+	verdict(&c, m.Metric)
+	return c
+}
+
+func blank(workload string, m perf.Metric) perf.Comparison {
+	return perf.Comparison{Workload: workload, Metric: m.Name, Unit: m.Unit, Better: m.Better, Design: perf.Unpaired, Verdict: perf.VerdictUnsure}
+}
+
+func invalid(c perf.Comparison, reason string) perf.Comparison {
+	c.Verdict, c.Reason = perf.Invalid, reason
+	return c
+}
+
+// missing lists what the baseline gates by and the run did not measure.
+func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison {
+	var out []perf.Comparison
+	for _, base := range old.Workloads {
+		if len(now.Only) > 0 && !slices.Contains(now.Only, base.Name) {
+			continue // the user restricted the run
+		}
+		w := now.Workload(base.Name)
+		for _, m := range base.Metrics {
+			if !gateMetrics[m.Name] || foreign && isTime(m.Metric) {
+				continue
+			}
+			if w != nil {
+				if _, ok := w.Series(m.Name); ok {
+					continue
+				}
+			}
+			c := blank(base.Name, m.Metric)
+			c.Gate = true
+			c.Old, c.New.Ref = perf.Arm{Ref: name, Samples: m.Samples}, now.ID
+			c.Reason = fmt.Sprintf("NOT MEASURED: the run has no %s for %s", m.Name, base.Name)
+			if w != nil && w.Reason != "" {
+				c.Reason += ", which is " + string(w.State) + " " + w.Reason
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// verdict fills in what perf/stats says of the two samples.
+func verdict(c *perf.Comparison, m perf.Metric) {
+	res := stats.CompareUnpaired(c.Old.Samples, c.New.Samples, m, stats.UnpairedAlpha, stats.UnpairedMinEffect)
+	c.Verdict, c.Reason, c.Alpha, c.MinEffect = res.Verdict, res.Reason, res.Alpha, res.MinEffect
+	c.Ratio, c.Low, c.High = res.Ratio, res.Low, res.High
+}
+
+// ComparisonStatus is the exit status that comparisons deserve. Nothing compared is
+// 1, gate or not. Under the policy's gate a metric that gates and is SLOWER is 3, an
+// INVALID one 1, one that the run did not measure 4, and with Strict an UNDECIDED
+// one too.
+func (p Policy) ComparisonStatus(list []perf.Comparison) int {
+	compared, statuses := 0, []int{}
+	for _, c := range list {
+		if len(c.Old.Samples) > 0 && len(c.New.Samples) > 0 && c.Verdict != perf.Invalid && (c.Gate || !p.Gate) {
+			compared++
+		}
+		if p.Gate && c.Gate {
+			statuses = append(statuses, p.comparison(c))
+		}
+	}
+	if compared == 0 {
+		statuses = append(statuses, perf.ExitFailure)
+	}
+	return perf.WorstExit(statuses...)
+}
+
+func (p Policy) comparison(c perf.Comparison) int {
+	switch {
+	case c.Verdict == perf.Slower:
+		return perf.ExitGate
+	case c.Verdict == perf.Invalid:
+		return perf.ExitFailure
+	case len(c.New.Samples) == 0, c.Verdict == perf.VerdictUnsure && p.Strict:
+		return perf.ExitUnjudged
+	}
+	return perf.ExitOK
+}
+
+// CompareWarnings says what else differs between the baseline called name and the
+// run: its age, the machine, the versions of the tools.
+func CompareWarnings(name string, old, now *perf.Result, when time.Time) []perf.Warning {
+	var out []perf.Warning
+	if w, stale := baseline.Age(name, old.Created, when); stale {
+		out = append(out, w)
+	}
+	if old.Machine.Fingerprint != now.Machine.Fingerprint {
+		out = append(out, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("the baseline is of another machine (%s, %s), so no time gates", old.Machine.CPU, old.Machine.Fingerprint)})
+	}
+	for _, tool := range slices.Sorted(maps.Keys(old.Machine.Toolchain)) {
+		if v := now.Machine.Toolchain[tool]; v != old.Machine.Toolchain[tool] {
+			out = append(out, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("%s was %s for the baseline and is %s now", tool, old.Machine.Toolchain[tool], v)})
+		}
+	}
+	if old.Mode != now.Mode {
+		out = append(out, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("the baseline was measured in %s mode and the run in %s mode", old.Mode, now.Mode)})
+	}
+	return out
+}

@@ -1,0 +1,293 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+)
+
+// Processes makes runners that start the commands of workloads as processes.
+type Processes struct {
+	// Work is the folder that [suite.Work] stands for; an absolute path. It is made
+	// when a workload needs it, and its owner removes it.
+	Work string
+	// Logs is a folder that gets the output of whatever fails.
+	Logs string
+}
+
+// Runner returns the runner of a step.
+func (p Processes) Runner(step suite.Step) Runner {
+	j := job{Processes: p, w: step.Expand(p.Work), clean: step.Wanted}
+	return Runner{
+		Setup:   j.setup,
+		Run:     func(ctx context.Context) (Observation, error) { return j.around(ctx, j.timed) },
+		Memory:  func(ctx context.Context) (Observation, error) { return j.around(ctx, j.memory) },
+		Cleanup: func(ctx context.Context) error { return j.all(ctx, "cleanup", j.w.Cleanup) },
+	}
+}
+
+// job is one workload that runs as a process.
+type job struct {
+	Processes
+	w     suite.Workload
+	clean bool // empty Fresh and use CleanEnv
+}
+
+// setup writes the inputs and runs the commands that come before all runs.
+func (j *job) setup(ctx context.Context) error {
+	for _, dir := range []string{"bin", "home", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(j.Work, dir), 0o755); err != nil {
+			return fmt.Errorf("making the folder of the run: %w", err)
+		}
+	}
+	for _, f := range j.w.Files {
+		if err := os.MkdirAll(filepath.Dir(f.Name), 0o755); err != nil {
+			return fmt.Errorf("making the folder of an input: %w", err)
+		}
+		if err := os.WriteFile(f.Name, []byte(f.Content), 0o644); err != nil {
+			return fmt.Errorf("writing an input: %w", err)
+		}
+	}
+	return j.all(ctx, "setup", j.w.Setup)
+}
+
+// all runs the commands of a hook one after another.
+func (j *job) all(ctx context.Context, hook string, list []suite.Command) error {
+	for _, c := range list {
+		run, err := j.command(c).Run(ctx)
+		if err == nil {
+			err = run.Err()
+		}
+		if err != nil {
+			return &Failure{fmt.Sprintf("in its %s: %s%s", hook, err, j.log(run))}
+		}
+	}
+	return nil
+}
+
+// around puts what belongs before and after a run around it.
+func (j *job) around(ctx context.Context, run func(context.Context) (Observation, error)) (Observation, error) {
+	if err := j.empty(); err != nil {
+		return Observation{}, err
+	}
+	if err := j.all(ctx, "prepare", j.w.Prepare); err != nil {
+		return Observation{}, err
+	}
+	o, err := run(ctx)
+	if err != nil {
+		return o, err
+	}
+	return o, j.all(ctx, "conclude", j.w.Conclude)
+}
+
+// empty clears the folders that a clean run needs. They must lie in the folder of the
+// run: nothing else is ever removed.
+func (j *job) empty() error {
+	if !j.clean {
+		return nil
+	}
+	for _, dir := range j.w.Fresh {
+		if !strings.HasPrefix(filepath.Clean(dir), filepath.Clean(j.Work)+string(filepath.Separator)) {
+			return fmt.Errorf("workload %s: the folder %s is to be emptied and does not lie below %s", j.w.Name, dir, suite.Work)
+		}
+		if err := removeAll(dir); err != nil {
+			return fmt.Errorf("emptying %s: %w", dir, err)
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("emptying %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// removeAll removes a tree in which folders may be read-only, as those of a module
+// cache are.
+func removeAll(dir string) error {
+	if err := os.RemoveAll(dir); err == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(path, 0o755)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
+
+func (j *job) timed(ctx context.Context) (Observation, error) {
+	cmd := j.main()
+	counts := j.counters(&cmd)
+	run, err := cmd.Run(ctx)
+	if err == nil {
+		err = run.Err()
+	}
+	if err == nil {
+		err = j.check(counts)
+	}
+	if err != nil {
+		return Observation{}, j.failure(ctx, run, err)
+	}
+	o := observe(run)
+	if n := counts.itemCount(j.w.Items); n > 0 && run.Wall > 0 {
+		o.Values = append(o.Values, Value{throughputOf(j.w.Items), float64(n) / run.Wall.Seconds()})
+	}
+	return o, nil
+}
+
+// throughputOf is the metric of a workload's throughput. What the items are stands
+// in the workload; the unit is per second.
+func throughputOf(items *suite.Items) perf.Metric {
+	m := perf.Throughput
+	m.Name = "throughput (" + items.Unit + ")"
+	return m
+}
+
+func (j *job) memory(ctx context.Context) (Observation, error) {
+	cmd := j.main()
+	counts := j.counters(&cmd)
+	mem, err := cmd.RunMemory(ctx)
+	if err == nil {
+		err = mem.Run.Err()
+	}
+	if err == nil {
+		err = j.check(counts)
+	}
+	if err != nil {
+		return Observation{}, j.failure(ctx, mem.Run, fmt.Errorf("in its memory run: %w", err))
+	}
+	var o Observation
+	for _, v := range []struct {
+		has    bool
+		metric perf.Metric
+		bytes  int64
+	}{
+		{mem.HasPeak, perf.PeakMemory, mem.Peak},
+		{mem.HasPeakRSS, perf.PeakMemoryRSS, mem.PeakRSS},
+		{mem.HasPeakBound, perf.PeakMemoryBound, mem.PeakBound},
+	} {
+		if v.has {
+			o.Values = append(o.Values, Value{v.metric, float64(v.bytes)})
+		}
+	}
+	if mem.Reason != "" {
+		o.Warnings = append(o.Warnings, perf.Warning{Kind: perf.WarnNotMeasured, Text: mem.Reason})
+	}
+	o.Warnings = append(o.Warnings, leftBehind(mem.Run)...)
+	return o, nil
+}
+
+// main is the command that is measured.
+func (j *job) main() measure.Command {
+	c := j.w.Command
+	if j.clean {
+		c.Env = append(slices.Clone(c.Env), j.w.CleanEnv...)
+	}
+	cmd := j.command(c)
+	cmd.CPUs, cmd.Timeout = j.w.CPUs, j.w.Timeout
+	return cmd
+}
+
+func (j *job) command(c suite.Command) measure.Command {
+	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(os.Environ(), c.Env), Timeout: time.Hour}
+}
+
+// environment is base with the entries of add, of which a later one replaces an
+// earlier one of the same key: execve would pass both on, and programs differ in
+// which they take.
+func environment(base, add []string) []string {
+	out := slices.Clone(base)
+	for _, entry := range add {
+		key, _, _ := strings.Cut(entry, "=")
+		out = slices.DeleteFunc(out, func(s string) bool { return strings.HasPrefix(s, key+"=") })
+		out = append(out, entry)
+	}
+	return out
+}
+
+// check looks at what a run that exited 0 did: whether its tests ran, and whether
+// what it was to make is there.
+func (j *job) check(c *lineCounts) error {
+	c.flush()
+	if t := j.w.Tests; t != nil {
+		passed, failed := c.passed.n, c.failed.n
+		if failed > 0 {
+			return fmt.Errorf("%s: %d of its tests failed, although it exited 0", j.w.Command, failed)
+		}
+		if passed == 0 {
+			return fmt.Errorf("%s: no test ran, although it exited 0: nothing in its output matched %s", j.w.Command, t.Passed.Pattern)
+		}
+	}
+	for _, name := range j.w.Creates {
+		if _, err := os.Stat(name); err != nil {
+			return fmt.Errorf("%s exited 0 and did not make %s", j.w.Command, name)
+		}
+	}
+	return nil
+}
+
+// failure turns the error of a run into the sentence that the reader gets. An
+// interruption stays what it is.
+func (j *job) failure(ctx context.Context, run measure.Run, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return &Failure{err.Error() + j.log(run)}
+}
+
+// log keeps the output of a run that failed, and says where.
+func (j *job) log(run measure.Run) string {
+	if j.Logs == "" || len(run.Output) == 0 {
+		return ""
+	}
+	name := filepath.Join(j.Logs, strings.ReplaceAll(j.w.Name, " ", "-")+".log")
+	if err := os.WriteFile(name, run.Output, 0o644); err != nil {
+		return fmt.Sprintf("\n(its output could not be kept: %v)", err)
+	}
+	return "\n(more of its output: " + name + ")"
+}
+
+// observe turns a run into values.
+func observe(r measure.Run) Observation {
+	o := Observation{Wall: r.Wall, Warnings: leftBehind(r)}
+	add := func(has bool, m perf.Metric, v float64) {
+		if has {
+			o.Values = append(o.Values, Value{m, v})
+		}
+	}
+	add(true, perf.Wall, r.Wall.Seconds())
+	add(true, perf.User, r.User.Seconds())
+	add(true, perf.System, r.System.Seconds())
+	add(true, perf.CPU, r.CPU().Seconds())
+	add(r.Wall > 0, perf.Utilisation, r.CPU().Seconds()/max(r.Wall.Seconds(), 1e-9))
+	add(r.HasFaults, perf.PageFaults, float64(r.MinorFaults+r.MajorFaults))
+	add(r.HasFaults, perf.ContextSwitches, float64(r.Voluntary+r.Involuntary))
+	add(r.HasIO, perf.BytesRead, float64(r.ReadBytes))
+	add(r.HasIO, perf.BytesWritten, float64(r.WrittenBytes))
+	add(r.HasRunDelay, perf.RunDelay, r.RunDelay.Seconds())
+	o.Contention = Contention{
+		RunDelay: r.RunDelay, HasRunDelay: r.HasRunDelay,
+		Pressure: r.Pressure, HasPressure: r.HasPressure,
+		Steal: r.Steal, HasSteal: r.HasSteal,
+	}
+	return o
+}
+
+// leftBehind warns of processes that outlived the command.
+func leftBehind(r measure.Run) []perf.Warning {
+	var out []perf.Warning
+	for _, line := range r.LeftBehind {
+		out = append(out, perf.Warning{Kind: perf.WarnLeftBehind, Text: fmt.Sprintf("it left a process behind, which was ended: %s", line)})
+	}
+	return out
+}

@@ -1,0 +1,100 @@
+package experiment
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+)
+
+// progress tells the hook where the run stands. rec is nil for a step that is not
+// measured.
+func (s *session) progress(step *suite.Step, phase string, done, of int, rec *recording) {
+	if s.Hooks.Progress == nil {
+		return
+	}
+	p := Progress{Workload: step.Name, Phase: phase, Done: done, Of: of, Left: s.left(step, rec)}
+	if rec != nil {
+		if wall := rec.wall(); len(wall) > 0 {
+			p.Median = stats.Median(wall)
+		}
+	}
+	s.Hooks.Progress(p)
+}
+
+// left is how long the rest of the suite takes at the most: what the budgets allow,
+// or what the runs of this workload have shown so far where that is less.
+func (s *session) left(step *suite.Step, rec *recording) time.Duration {
+	var left time.Duration
+	for _, later := range s.steps[s.at+1:] {
+		left += later.Expected()
+	}
+	if rec == nil || len(rec.wall()) == 0 {
+		return left + step.Expected()
+	}
+	n := len(rec.wall())
+	mean := rec.spent / time.Duration(n)
+	runs := rec.atMost() - n + step.Memory
+	return left + time.Duration(max(runs, 0))*mean
+}
+
+// contentionSum adds up what stood in the way of the runs of a workload.
+type contentionSum struct {
+	wall, delay, pressure, steal    time.Duration
+	hasDelay, hasPressure, hasSteal bool
+	// cpu is the processor time of the runs: a command that keeps several processors
+	// busy waits for itself, and that is no contention.
+	cpu time.Duration
+}
+
+func (c *contentionSum) add(o Observation) {
+	c.wall += o.Wall
+	for _, v := range o.Values {
+		if v.Metric == perf.CPU {
+			c.cpu += time.Duration(v.Value * float64(time.Second))
+		}
+	}
+	c.delay += o.Contention.RunDelay
+	c.pressure += o.Contention.Pressure
+	c.steal += o.Contention.Steal
+	c.hasDelay = c.hasDelay || o.Contention.HasRunDelay
+	c.hasPressure = c.hasPressure || o.Contention.HasPressure
+	c.hasSteal = c.hasSteal || o.Contention.HasSteal
+}
+
+// Shares of the wall time above which a warning is due. They are those at which the
+// wall time of a command on a shared machine was seen to lose its meaning.
+const (
+	delayShare    = 0.05
+	pressureShare = 0.20
+	stealShare    = 0.05
+	// parallelShare is the CPU time over wall time above which a command competes
+	// with itself.
+	parallelShare = 1.2
+)
+
+func share(d, of time.Duration) float64 { return float64(d) / float64(max(of, 1)) }
+
+// warning sums the contention up in a sentence with a remedy, or is empty. It knows
+// whether the command is pinned already.
+func (c *contentionSum) warning(pinned []int) string {
+	alone := share(c.cpu, c.wall) < parallelShare
+	var seen string
+	switch steal, delay, pressure := share(c.steal, c.wall), share(c.delay, c.wall), share(c.pressure, c.wall); {
+	case c.hasSteal && steal > stealShare:
+		seen = fmt.Sprintf("the hypervisor took the CPU away for %.0f %% of the time", 100*steal)
+	case c.hasDelay && alone && delay > delayShare:
+		seen = fmt.Sprintf("the command waited for a CPU %.0f %% of its time", 100*delay)
+	case c.hasPressure && alone && pressure > pressureShare:
+		seen = fmt.Sprintf("something on this machine waited for a CPU %.0f %% of the time", 100*pressure)
+	default:
+		return ""
+	}
+	remedy := "stop what else runs here, or pin the command to a free CPU (-cpu=N of the target time)"
+	if len(pinned) > 0 {
+		remedy = "stop what else runs here, or pin to another CPU"
+	}
+	return seen + ": trust cpu more than wall, and " + remedy
+}

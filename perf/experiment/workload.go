@@ -1,0 +1,242 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+)
+
+// cleanupTime is what a cleanup may take after the run's context has ended. Mage
+// leaves a target five seconds after Ctrl-C.
+const cleanupTime = 3 * time.Second
+
+// cleanup runs the runner's Cleanup under a context of its own: it must happen also
+// when the run was interrupted.
+func cleanup(r Runner) error {
+	if r.Cleanup == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTime)
+	defer cancel()
+	if err := r.Cleanup(ctx); err != nil {
+		return fmt.Errorf("cleaning up: %w", err)
+	}
+	return nil
+}
+
+// recording is a workload while it is measured.
+type recording struct {
+	step   *suite.Step
+	result perf.WorkloadResult
+	// oneShot is set for a workload that is declared too costly to repeat, or whose
+	// first run showed that it is.
+	oneShot bool
+	minimum int
+	spent   time.Duration // in timed runs, with what comes around them
+	shared  contentionSum
+}
+
+// step measures one workload and judges its objectives.
+func (s *session) step(ctx context.Context, step *suite.Step) (perf.WorkloadResult, []perf.ObjectiveResult) {
+	rec := &recording{step: step, oneShot: step.OneShot, minimum: step.Min}
+	rec.result = perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK}
+	if err := s.blocked(ctx, step); err != nil {
+		rec.result.State, rec.result.Reason = perf.StateNotMeasured, err.Error()
+	} else if err := s.measure(ctx, rec); err != nil {
+		rec.end(ctx, err)
+	}
+	if rec.result.State != perf.StateOK {
+		s.fail(step.Name, rec.result.Reason)
+	}
+	rec.finish()
+	var judged []perf.ObjectiveResult
+	for _, o := range step.Objectives {
+		judged = append(judged, rec.judge(o))
+	}
+	return rec.result, judged
+}
+
+// blocked says why a step cannot run: the suite was interrupted, or what it needs
+// has failed.
+func (s *session) blocked(ctx context.Context, step *suite.Step) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("the run was interrupted before it")
+	}
+	for _, need := range step.Needs {
+		if reason, failed := s.failed[need]; failed {
+			first, _, _ := strings.Cut(reason, "\n")
+			return fmt.Errorf("because %s failed: %s", need, first)
+		}
+	}
+	return nil
+}
+
+// end notes why the measurement of a workload stopped early.
+func (rec *recording) end(ctx context.Context, err error) {
+	rec.result.State, rec.result.Reason = perf.StateFailed, err.Error()
+	if ctx.Err() != nil {
+		runs := "any run"
+		if n := len(rec.wall()); n > 0 {
+			runs = fmt.Sprintf("the end, after %d runs", n)
+		}
+		rec.result.State, rec.result.Reason = perf.StateNotMeasured, "interrupted before "+runs
+	}
+}
+
+// measure goes through the phases of a workload.
+func (s *session) measure(ctx context.Context, rec *recording) (err error) {
+	runner := s.New(*rec.step)
+	defer func() {
+		if cerr := cleanup(runner); err == nil {
+			err = cerr
+		}
+	}()
+	s.announceCost(rec.step)
+	if runner.Setup != nil {
+		s.progress(rec.step, PhaseSetup, 0, 1, rec)
+		if err := runner.Setup(ctx); err != nil {
+			return err
+		}
+	}
+	for i := range rec.step.Warmup {
+		s.progress(rec.step, PhaseWarmup, i, rec.step.Warmup, rec)
+		if _, err := runner.Run(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.repeat(ctx, runner, rec); err != nil {
+		return err
+	}
+	return s.memory(ctx, runner, rec)
+}
+
+// announceCost names a costly one-shot and its expected cost before it starts.
+func (s *session) announceCost(step *suite.Step) {
+	if step.OneShot && step.Cost > 0 {
+		s.announce(fmt.Sprintf("%s runs once, and takes about %s: %s", step.Name, step.Cost, step.Command))
+	}
+}
+
+// repeat makes the timed runs.
+func (s *session) repeat(ctx context.Context, runner Runner, rec *recording) error {
+	for n := 0; ; n++ {
+		s.progress(rec.step, PhaseRun, n, rec.atMost(), rec)
+		began := s.Now()
+		o, err := runner.Run(ctx)
+		if err != nil {
+			return err
+		}
+		rec.spent += s.Now().Sub(began)
+		rec.add(o)
+		if n == 0 {
+			rec.settle()
+		}
+		if rec.again() {
+			s.announce(fmt.Sprintf("%s breached a limit; it runs once more, because one run proves nothing", rec.step.Name))
+			continue
+		}
+		if rec.enough() {
+			return nil
+		}
+	}
+}
+
+// memory makes the memory runs, which repeat what the command does to the world.
+func (s *session) memory(ctx context.Context, runner Runner, rec *recording) error {
+	if rec.step.Memory == 0 {
+		return nil
+	}
+	if runner.Memory == nil {
+		rec.warn(perf.WarnNotMeasured, "memory of the process tree cannot be measured on this system")
+		return nil
+	}
+	for i := range rec.step.Memory {
+		s.progress(rec.step, PhaseMemory, i, rec.step.Memory, rec)
+		o, err := runner.Memory(ctx)
+		if err != nil {
+			return err
+		}
+		rec.add(o)
+	}
+	return nil
+}
+
+// add appends what a run gave to the series of the workload.
+func (rec *recording) add(o Observation) {
+	for _, v := range o.Values {
+		i := slices.IndexFunc(rec.result.Metrics, func(m perf.Series) bool { return m.Name == v.Metric.Name })
+		if i < 0 {
+			i = len(rec.result.Metrics)
+			rec.result.Metrics = append(rec.result.Metrics, perf.Series{Metric: v.Metric})
+		}
+		rec.result.Metrics[i].Samples = append(rec.result.Metrics[i].Samples, v.Value)
+	}
+	for _, w := range o.Warnings {
+		if !slices.Contains(rec.result.Warnings, w) {
+			rec.result.Warnings = append(rec.result.Warnings, w)
+		}
+	}
+	rec.shared.add(o)
+}
+
+func (rec *recording) warn(kind perf.WarningKind, format string, args ...any) {
+	rec.result.Warnings = append(rec.result.Warnings, perf.Warning{Kind: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+func (rec *recording) wall() perf.Sample { return rec.samples(perf.Wall.Name) }
+
+func (rec *recording) samples(metric string) perf.Sample {
+	series, _ := rec.result.Series(metric)
+	return series.Samples
+}
+
+// finish summarises the series and looks at them for what the reader should know.
+func (rec *recording) finish() {
+	rec.result.OneShot = rec.oneShot
+	for i := range rec.result.Metrics {
+		m := &rec.result.Metrics[i]
+		m.Summary = summarise(m.Samples)
+	}
+	rec.warnOutliers()
+	if text := rec.shared.warning(rec.step.CPUs); text != "" {
+		rec.warn(perf.WarnContention, "%s", text)
+	}
+}
+
+// summarise turns a sample into what a reader is shown of it.
+func summarise(s perf.Sample) *perf.Summary {
+	if len(s) == 0 {
+		return nil
+	}
+	sum := stats.Summarize(s, 0.95)
+	out := &perf.Summary{N: sum.N, Center: sum.Center, Min: sum.Min, Max: sum.Max, Confidence: sum.Confidence}
+	if sum.HasInterval {
+		out.Low, out.High = &sum.Lo, &sum.Hi
+	}
+	return out
+}
+
+// warnOutliers tells of runs far from the rest and of a level that moved.
+func (rec *recording) warnOutliers() {
+	wall := rec.wall()
+	if len(wall) < 10 {
+		return
+	}
+	if out := stats.Outliers(wall); len(out) > 0 {
+		rec.warn(perf.WarnOutliers, "%d of %d runs lie far from the rest (slowest %s); they are kept, and the median does not mind them",
+			len(out), len(wall), perf.Second.Format(slices.Max(wall)))
+	}
+	if tau, p := stats.Drift(wall); p < 0.001 {
+		direction := "slower"
+		if tau < 0 {
+			direction = "faster"
+		}
+		rec.warn(perf.WarnDrift, "runs got %s while measuring (trend p = %.2g): more warm-up (-warmup), or let the machine settle", direction, p)
+	}
+}

@@ -1,0 +1,141 @@
+// Package report renders results for people: the table of a run, a comparison, a
+// plan, the doctor's findings, and the status line while a run goes on.
+//
+// It decides nothing and computes no statistic: states, verdicts and intervals are
+// printed as perf/experiment and perf/stats left them in the result. Every function
+// writes to an io.Writer and returns its error; [Style] says whether there are
+// colours in it.
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// A Style says how text for a terminal looks. The zero Style is plain.
+type Style struct{ Color bool }
+
+func (s Style) paint(text string, attrs ...color.Attribute) string {
+	if !s.Color || text == "" {
+		return text
+	}
+	c := color.New(attrs...)
+	c.EnableColor()
+	return c.Sprint(text)
+}
+
+func (s Style) bold(text string) string  { return s.paint(text, color.Bold) }
+func (s Style) faint(text string) string { return s.paint(text, color.Faint) }
+
+// state paints the state of an objective, or a verdict.
+func (s Style) state(text string) string {
+	switch word, _, _ := strings.Cut(text, " ("); word {
+	case string(perf.Met), string(perf.NoChange), string(perf.Faster), string(perf.StateOK):
+		return s.paint(text, color.FgGreen)
+	case string(perf.Breached), string(perf.Slower), string(perf.Invalid), "FAILED":
+		return s.paint(text, color.FgRed, color.Bold)
+	case string(perf.OverTarget), string(perf.Undecided), string(perf.NotMeasured):
+		return s.paint(text, color.FgYellow)
+	}
+	return text
+}
+
+// align is how a column is set.
+type align int
+
+const (
+	left align = iota
+	right
+)
+
+// table sets rows in columns. Cells are plain text: what is painted is painted
+// after the widths are known, by paint, which gets row, column and padded cell.
+type table struct {
+	head  []string
+	align []align
+	rows  [][]string
+	paint func(row, column int, cell string) string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// write prints the table, two spaces between columns, no space at the end of a line.
+func (t *table) write(w io.Writer, st Style) error {
+	width := t.widths()
+	var b strings.Builder
+	t.line(&b, width, t.head, func(_ int, c string) string { return st.bold(c) })
+	for r, row := range t.rows {
+		t.line(&b, width, row, func(c int, cell string) string {
+			if t.paint == nil {
+				return cell
+			}
+			return t.paint(r, c, cell)
+		})
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t *table) widths() []int {
+	width := make([]int, len(t.head))
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		for i, c := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(c))
+		}
+	}
+	return width
+}
+
+func (t *table) line(b *strings.Builder, width []int, cells []string, paint func(int, string) string) {
+	var line strings.Builder
+	for i, c := range cells {
+		if i > 0 {
+			line.WriteString("  ")
+		}
+		pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
+		if t.align[i] == right {
+			line.WriteString(pad)
+		}
+		line.WriteString(paint(i, c))
+		if t.align[i] == left {
+			line.WriteString(pad)
+		}
+	}
+	b.WriteString(strings.TrimRight(line.String(), " "))
+	b.WriteByte('\n')
+}
+
+// clean makes foreign text safe for one line of a terminal: control characters,
+// which could move the cursor or change the colours, become visible.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '·'
+		}
+		return r
+	}, s)
+}
+
+// writer collects the first error of a series of prints.
+type writer struct {
+	w   io.Writer
+	err error
+}
+
+func (w *writer) printf(format string, args ...any) {
+	if w.err == nil {
+		_, w.err = fmt.Fprintf(w.w, format, args...)
+	}
+}
+
+func (w *writer) table(t *table, st Style) {
+	if w.err == nil {
+		w.err = t.write(w.w, st)
+	}
+}

@@ -1,0 +1,98 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
+)
+
+// A Status shows how a run goes on: as one line that is written over itself where
+// that is a terminal, and as plain lines, one a workload and phase, elsewhere.
+type Status struct {
+	w        io.Writer
+	terminal bool
+	now      func() time.Time
+
+	mu    sync.Mutex
+	shown int       // width of the line that stands there
+	last  time.Time // when it was written
+	phase string
+}
+
+// NewStatus returns a status that is written to w; terminal says whether a line can
+// be written over.
+func NewStatus(w io.Writer, terminal bool) *Status {
+	return &Status{w: w, terminal: terminal, now: time.Now}
+}
+
+// refresh is the shortest time between two writes of the same line, so that a
+// command of a millisecond is not slowed down by its own progress.
+const refresh = 100 * time.Millisecond
+
+// Progress shows p. It is a hook of [experiment.Engine]. Errors are ignored on
+// purpose: a closed stderr must not fail a measurement.
+func (s *Status) Progress(p experiment.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	phase := p.Workload + "\x00" + p.Phase
+	fresh := phase != s.phase
+	s.phase = phase
+	if !s.terminal {
+		if fresh && p.Phase != experiment.PhaseWarmup {
+			_, _ = fmt.Fprintln(s.w, plainProgress(p))
+		}
+		return
+	}
+	if now := s.now(); fresh || now.Sub(s.last) >= refresh {
+		s.last = now
+		s.over(liveProgress(p))
+	}
+}
+
+func plainProgress(p experiment.Progress) string {
+	return fmt.Sprintf("%s: %s (at most %s left)", p.Workload, p.Phase, about(p.Left))
+}
+
+func liveProgress(p experiment.Progress) string {
+	line := fmt.Sprintf("%s: %s %d of at most %d", p.Workload, p.Phase, p.Done+1, p.Of)
+	if p.Median > 0 {
+		line += ", median " + perf.Second.Format(p.Median)
+	}
+	return line + fmt.Sprintf(", at most %s left", about(p.Left))
+}
+
+// about rounds a time to what an estimate is worth.
+func about(d time.Duration) time.Duration {
+	if d > time.Minute {
+		return d.Round(5 * time.Second)
+	}
+	return d.Round(time.Second)
+}
+
+// over writes a line over the one that stands there.
+func (s *Status) over(line string) {
+	width := utf8.RuneCountInString(line)
+	_, _ = fmt.Fprintf(s.w, "\r%s%*s", line, max(s.shown-width, 0), "")
+	s.shown = width
+}
+
+// Announce prints a sentence that stays.
+func (s *Status) Announce(text string) {
+	s.Clear()
+	_, _ = fmt.Fprintln(s.w, text)
+}
+
+// Clear removes the line, so that something else can be printed.
+func (s *Status) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.terminal && s.shown > 0 {
+		_, _ = fmt.Fprintf(s.w, "\r%*s\r", s.shown, "")
+		s.shown = 0
+	}
+}

@@ -1,0 +1,182 @@
+package suite
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// AdHoc describes a measurement of one command that no preset knows. Commands are
+// lines as a person types them.
+type AdHoc struct {
+	Command                           string
+	Setup, Prepare, Conclude, Cleanup string
+	// Shell is the program and flags that take a command line, as {"sh", "-c"}; empty
+	// means that lines are split into words and run without one.
+	Shell []string
+	// Scan is NAME=FROM..TO[..STEP] or NAME=A,B,C: the command is measured once for
+	// each value, which stands for {NAME} in every line.
+	Scan string
+
+	Runs   int // exact number; 0: as many as it takes
+	Warmup int
+	Memory int
+	Budget time.Duration // 0: the usual one, with the usual fewest runs
+	CPUs   []int
+	// Timeout ends a run; 0 means an hour.
+	Timeout time.Duration
+}
+
+// Defaults of an ad hoc measurement. Fewer than ten runs are not made unless the
+// user says how many, or how long.
+const (
+	adHocBudget = 5 * time.Second
+	adHocMin    = 10
+	adHocMax    = 1000
+	shellRuns   = 30
+)
+
+// AdHocMode is the mode under which ad hoc measurements are planned.
+var AdHocMode = Mode{Name: "ad hoc", Budget: time.Hour, Share: time.Hour, Narrow: 0.02, Min: adHocMin, Max: adHocMax}
+
+// Suite turns the description into a suite named "time".
+func (a AdHoc) Suite() (Suite, error) {
+	name, values, err := parseScan(a.Scan)
+	if err != nil {
+		return Suite{}, err
+	}
+	if a.Runs < 0 || a.Warmup < 0 || a.Memory < 0 {
+		return Suite{}, perf.Usagef("numbers of runs cannot be negative (-runs=%d -warmup=%d -memory=%d)", a.Runs, a.Warmup, a.Memory)
+	}
+	if name != "" && !strings.Contains(a.Command+a.Prepare+a.Setup, "{"+name+"}") {
+		return Suite{}, perf.Usagef("-scan=%s: {%s} does not occur in the command, so all would be the same", a.Scan, name)
+	}
+	s := Suite{Name: "time", Subject: a.Command}
+	for _, v := range values {
+		w, err := a.workload("{"+name+"}", v)
+		if err != nil {
+			return Suite{}, err
+		}
+		if slices.Contains(s.Names(), w.Name) {
+			return Suite{}, perf.Usagef("-scan=%s: the value %s stands there twice", a.Scan, v)
+		}
+		s.Workloads = append(s.Workloads, w)
+	}
+	if len(a.Shell) > 0 {
+		s.Workloads = append(s.Workloads, a.shellItself())
+	}
+	return s, nil
+}
+
+// workload is the measurement for one value of the scan.
+func (a AdHoc) workload(placeholder, value string) (w Workload, err error) {
+	fill := func(line string) string {
+		if a.Scan == "" {
+			return line
+		}
+		return strings.ReplaceAll(line, placeholder, value)
+	}
+	w = Workload{
+		Name: fill(a.Command), Warmup: a.Warmup, Memory: a.Memory, CPUs: a.CPUs, Timeout: a.Timeout,
+		Min: adHocMin, Max: adHocMax, Budget: adHocBudget,
+	}
+	if w.Timeout == 0 {
+		w.Timeout = time.Hour
+	}
+	if a.Budget > 0 {
+		w.Min, w.Budget = 0, a.Budget
+	}
+	if a.Runs > 0 {
+		w.Min, w.Max = a.Runs, a.Runs
+	}
+	if w.Command, err = a.command(fill(a.Command)); err != nil {
+		return w, err
+	}
+	for _, hook := range []struct {
+		line string
+		list *[]Command
+	}{{a.Setup, &w.Setup}, {a.Prepare, &w.Prepare}, {a.Conclude, &w.Conclude}, {a.Cleanup, &w.Cleanup}} {
+		if hook.line == "" {
+			continue
+		}
+		c, err := a.command(fill(hook.line))
+		if err != nil {
+			return w, err
+		}
+		*hook.list = []Command{c}
+	}
+	return w, nil
+}
+
+// command splits a line, or hands it to the shell.
+func (a AdHoc) command(line string) (Command, error) {
+	if len(a.Shell) > 0 {
+		return Command{Args: append(slices.Clone(a.Shell), line)}, nil
+	}
+	words, err := SplitWords(line)
+	if err != nil {
+		return Command{}, perf.Usagef("%w", err)
+	}
+	return Command{Args: words}, nil
+}
+
+// shellItself measures the shell with an empty command, so that the reader sees what
+// of each run is the shell's.
+func (a AdHoc) shellItself() Workload {
+	return Workload{
+		Name: "(the shell itself)", Command: Command{Args: append(slices.Clone(a.Shell), "")},
+		Warmup: 3, Min: shellRuns, Max: shellRuns, CPUs: a.CPUs, Timeout: time.Minute,
+	}
+}
+
+// parseScan reads NAME=FROM..TO[..STEP] or NAME=A,B,C. No scan is one empty value.
+func parseScan(scan string) (name string, values []string, err error) {
+	if scan == "" {
+		return "", []string{""}, nil
+	}
+	name, list, ok := strings.Cut(scan, "=")
+	if !ok || name == "" || list == "" {
+		return "", nil, perf.Usagef("-scan=%s is not of the form n=1..8, n=1..64..8 or n=a,b,c", scan)
+	}
+	if !strings.Contains(list, "..") {
+		return name, strings.Split(list, ","), nil
+	}
+	values, err = numberRange(strings.Split(list, ".."))
+	if err != nil {
+		return "", nil, perf.Usagef("-scan=%s: %w", scan, err)
+	}
+	return name, values, nil
+}
+
+// maxScan bounds how many commands a scan makes of one.
+const maxScan = 1000
+
+// numberRange lists the numbers from the first to the second part by the third,
+// which is 1 where it is missing.
+func numberRange(parts []string) ([]string, error) {
+	if len(parts) > 3 {
+		return nil, fmt.Errorf("a range is FROM..TO or FROM..TO..STEP")
+	}
+	n := []float64{0, 0, 1}
+	for i, p := range parts {
+		v, err := strconv.ParseFloat(p, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a number", p)
+		}
+		n[i] = v
+	}
+	from, to, step := n[0], n[1], n[2]
+	count := (to-from)/step + 1e-9
+	if !(step > 0) || !(count >= 0) || count >= maxScan {
+		return nil, fmt.Errorf("the range must rise by a positive step, to at most %d values", maxScan)
+	}
+	var out []string
+	for i := range int(count) + 1 {
+		out = append(out, strconv.FormatFloat(from+float64(i)*step, 'g', 12, 64))
+	}
+	return out, nil
+}

@@ -1,0 +1,152 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/baseline"
+	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
+	"github.com/seanchatmangpt/clnrm-perf/perf/report"
+)
+
+// shelf is where the baselines and runs of one suite on this machine lie.
+type shelf struct {
+	console
+	store baseline.Store
+	runs  baseline.Runs
+	suite string
+	print string // this machine's fingerprint
+}
+
+func openShelf(ctx context.Context) (*shelf, error) {
+	s, err := subject(ctx)
+	if err != nil {
+		return nil, err
+	}
+	machine, _ := measure.Machine(ctx)
+	return &shelf{stdConsole(), baseline.Store{Dir: baselinesDir}, baseline.Runs{Dir: runsDir}, s.suite.Name, machine.Fingerprint}, nil
+}
+
+// pick returns the run of that id, or the newest one of the suite that accept takes.
+func (s *shelf) pick(id string, accept func(*perf.Result) bool) (*perf.Result, error) {
+	if id != "" {
+		return s.runs.Load(id)
+	}
+	r, skipped, err := s.runs.Newest(func(r *perf.Result) bool { return r.Suite == s.suite && accept(r) })
+	for _, e := range skipped {
+		_ = report.Note(s.err, "skipped a run that cannot be read: "+e.Error())
+	}
+	return r, err
+}
+
+// baselineSave is the target baseline:save.
+func baselineSave(ctx context.Context, name, run string) error {
+	s, err := openShelf(ctx)
+	if err != nil {
+		return bare(err)
+	}
+	if err := baseline.CheckName("baseline", name); err != nil {
+		return bare(err)
+	}
+	r, err := s.pick(run, (*perf.Result).Whole)
+	if err != nil {
+		return bare(err)
+	}
+	path, err := s.store.Save(r, name)
+	if err != nil {
+		return bare(err)
+	}
+	return bare(report.BaselineSaved(s.out, r, path))
+}
+
+// baselineList is the target baseline:list.
+func baselineList(ctx context.Context) error {
+	s, err := openShelf(ctx)
+	if err != nil {
+		return bare(err)
+	}
+	entries, broken := s.store.List()
+	if err := report.Baselines(s.out, entries, s.print, time.Now(), s.style); err != nil {
+		return bare(err)
+	}
+	return bare(errors.Join(broken...))
+}
+
+// load finds a baseline: this machine's, or with foreign also one of another.
+func (s *shelf) load(name string, foreign bool) (*perf.Result, error) {
+	if err := baseline.CheckName("baseline", name); err != nil {
+		return nil, err
+	}
+	r, err := s.store.Load(s.suite, s.print, name)
+	if err == nil || !foreign || !isNotFound(err) {
+		return r, err
+	}
+	entries, ferr := s.store.Find(s.suite, name)
+	if ferr != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return s.store.Load(s.suite, entries[0].Fingerprint, name)
+}
+
+func isNotFound(err error) bool {
+	_, ok := errors.AsType[*baseline.NotFoundError](err)
+	return ok
+}
+
+// baselineShow is the target baseline:show.
+func baselineShow(ctx context.Context, name string, json bool) error {
+	s, err := openShelf(ctx)
+	if err != nil {
+		return bare(err)
+	}
+	r, err := s.load(name, true)
+	if err != nil {
+		return bare(err)
+	}
+	return bare(s.show(r, json, report.Result))
+}
+
+func (s *shelf) show(r *perf.Result, json bool, show render) error {
+	if !json {
+		return show(s.out, r, s.style)
+	}
+	data, err := r.Encode()
+	if err == nil {
+		_, err = s.out.Write(data)
+	}
+	return err
+}
+
+type compareOptions struct {
+	policy         experiment.Policy
+	acrossMachines bool
+	run            string
+	json           bool
+}
+
+// baselineCompare is the target baseline:compare.
+func baselineCompare(ctx context.Context, name string, o compareOptions) error {
+	s, err := openShelf(ctx)
+	if err != nil {
+		return bare(err)
+	}
+	old, err := s.load(name, o.acrossMachines)
+	if err != nil {
+		return bare(err)
+	}
+	now, err := s.pick(o.run, func(r *perf.Result) bool { return r.ID != old.ID && r.Complete })
+	if err != nil {
+		return bare(err)
+	}
+	compared := *now
+	compared.Comparisons = experiment.CompareUnpaired(name, old, now)
+	compared.Warnings = append(compared.Warnings, experiment.CompareWarnings(name, old, now, time.Now())...)
+	compared.Exit = o.policy.ComparisonStatus(compared.Comparisons)
+	if err := s.show(&compared, o.json, report.Comparison(name, old)); err != nil {
+		return bare(err)
+	}
+	return ended(compared.Exit, "%s", report.ComparisonHeadline(&compared))
+}

@@ -1,0 +1,220 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/baseline"
+	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
+	"github.com/seanchatmangpt/clnrm-perf/perf/report"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+)
+
+// Where results lie, below the folder that Mage runs in: the root of the repository.
+const (
+	runsDir      = ".perf/runs"
+	baselinesDir = "baselines"
+)
+
+// options are the flags that the measuring targets share.
+type options struct {
+	mode, only, set string
+	allow           string // objectives that may be NOT MEASURED
+	json            bool
+	policy          experiment.Policy
+}
+
+// A choice is what is measured: a suite with what the flags made of it.
+type choice struct {
+	source
+	wanted map[string]bool
+	only   []string
+	mode   suite.Mode
+	policy experiment.Policy
+}
+
+// choose finds the suite and applies the flags. Whatever makes no sense is an error
+// before anything is run or written.
+func choose(ctx context.Context, o options) (c choice, err error) {
+	c.policy = o.policy
+	if c.mode, err = suite.ModeNamed(o.mode); err != nil {
+		return c, err
+	}
+	if c.source, err = subject(ctx); err != nil {
+		return c, err
+	}
+	if err := c.suite.CheckValid(); err != nil {
+		return c, err
+	}
+	if c.policy.AllowUnmeasured, err = objectives(c.suite, o.allow); err != nil {
+		return c, err
+	}
+	if c.suite, err = c.suite.Set(o.set); err != nil {
+		return c, err
+	}
+	c.suite, c.wanted, err = c.suite.Select(o.only)
+	if o.only != "" {
+		for _, name := range c.suite.Names() {
+			if c.wanted[name] {
+				c.only = append(c.only, name)
+			}
+		}
+	}
+	return c, err
+}
+
+// objectives resolves a comma list of names of objectives.
+func objectives(s suite.Suite, list string) ([]string, error) {
+	var names, out []string
+	for _, o := range s.Objectives {
+		names = append(names, o.Name)
+	}
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		name, err := suite.Resolve("objective", item, names)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, name)
+	}
+	return out, nil
+}
+
+// planned is the target plan.
+func planned(ctx context.Context, o options) error {
+	c, err := choose(ctx, o)
+	if err != nil {
+		return bare(err)
+	}
+	con := stdConsole()
+	return bare(report.Plan(con.out, c.suite, c.mode, c.suite.Plan(c.mode, c.wanted), con.style))
+}
+
+// measured is the targets benchmarks, benchmarkAll and cleanroomSloCheck.
+func measured(ctx context.Context, o options) error {
+	ctx, stop := guarded(ctx)
+	defer stop()
+	c, err := choose(ctx, o)
+	if err != nil {
+		return bare(err)
+	}
+	r, err := openRun(stdConsole())
+	if err != nil {
+		return bare(err)
+	}
+	return bare(r.finish(ctx, r.measure(ctx, c), o.json, report.Result))
+}
+
+// A run is one run of a suite, from the folder that it is kept in to its exit status.
+type run struct {
+	console
+	began  time.Time
+	store  baseline.Runs
+	space  *experiment.Workspace
+	dir    string
+	result *perf.Result
+	policy experiment.Policy
+}
+
+// openRun makes the run's folder.
+func openRun(con console) (*run, error) {
+	now := time.Now()
+	r := &run{console: con, began: now, store: baseline.Runs{Dir: runsDir}}
+	r.result = &perf.Result{Schema: perf.Schema, ID: baseline.NewID(now), Created: now.UTC().Truncate(time.Second), Tool: perf.Tool{Version: version()}}
+	var err error
+	if r.dir, err = r.store.Create(r.result.ID); err != nil {
+		return nil, err
+	}
+	r.space, err = experiment.OpenWorkspace(r.dir)
+	return r, err
+}
+
+// measure runs the chosen suite and fills in the result.
+func (r *run) measure(ctx context.Context, c choice) (err error) {
+	r.describe(ctx, c)
+	remove, err := c.checkout(ctx, r.space.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	s, warnings := experiment.Commit(ctx, strings.ReplaceAll(c.suite.Dir, suite.Work, r.space.Dir))
+	s.Name = c.suite.Subject
+	r.result.Subject, r.result.Warnings = s, append(r.result.Warnings, warnings...)
+	return r.engine(ctx, c.suite.Plan(c.mode, c.wanted))
+}
+
+// describe fills in what is known before anything is measured.
+func (r *run) describe(ctx context.Context, c choice) {
+	r.result.Suite, r.result.Mode, r.result.Only = c.suite.Name, c.mode.Name, c.only
+	r.policy = c.policy
+	r.result.Machine, r.result.Warnings = measure.Machine(ctx)
+	r.result.Subject.Name = c.suite.Subject
+}
+
+// engine goes through the steps, saving what is known after each.
+func (r *run) engine(ctx context.Context, steps []suite.Step) error {
+	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
+	e := experiment.Engine{New: processes.Runner, Hooks: experiment.Hooks{
+		Announce: r.status.Announce,
+		Progress: r.status.Progress,
+		Done: func(res *perf.Result) error {
+			res.Exit = r.policy.Status(res)
+			_, err := r.store.Write(res)
+			return err
+		},
+	}}
+	return e.Run(ctx, steps, r.result)
+}
+
+// render prints a result.
+type render func(w io.Writer, r *perf.Result, st report.Style) error
+
+// finish removes what the run built, saves the result, prints it and returns the
+// error that carries the exit status. What was measured before an interruption or an
+// error is saved and printed like the rest.
+func (r *run) finish(ctx context.Context, err error, json bool, show render) error {
+	r.status.Clear()
+	stopped := ctx.Err() != nil
+	if stopped {
+		err = nil // the interruption is the cause of whatever went wrong since
+	}
+	r.result.Exit = perf.WorstExit(r.policy.Status(r.result), perf.ExitStatus(err))
+	path, werr := r.store.Write(r.result)
+	err = errors.Join(err, r.space.Close(), werr)
+	if serr := r.show(json, show); serr != nil {
+		err = errors.Join(err, fmt.Errorf("printing the result: %w", serr))
+	}
+	status := perf.WorstExit(r.result.Exit, perf.ExitStatus(err))
+	switch {
+	case err != nil:
+		return ended(status, "%w", err)
+	case stopped:
+		return ended(status, "%s: what was measured is in %s, marked incomplete", interrupted(ctx), path)
+	}
+	if err := report.Saved(r.err, filepath.ToSlash(path), status, time.Since(r.began)); err != nil {
+		return ended(perf.WorstExit(status, perf.ExitFailure), "%w", err)
+	}
+	return ended(status, "%s", report.Headline(r.result))
+}
+
+// show prints the result to stdout: as JSON and nothing else, or for people.
+func (r *run) show(json bool, show render) error {
+	if json {
+		data, err := r.result.Encode()
+		if err != nil {
+			return err
+		}
+		_, err = r.out.Write(data)
+		return err
+	}
+	return show(r.out, r.result, r.style)
+}

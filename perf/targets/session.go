@@ -1,0 +1,82 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
+	"github.com/seanchatmangpt/clnrm-perf/perf/report"
+)
+
+// console is where a target writes: results to out, all that is about the run to
+// err. Mage gives targets the real streams.
+type console struct {
+	out, err io.Writer
+	style    report.Style // of out
+	status   *report.Status
+}
+
+func stdConsole() console {
+	terminal := report.IsTerminal(os.Stderr)
+	return console{out: os.Stdout, err: os.Stderr, style: report.Style{Color: colours()}, status: report.NewStatus(os.Stderr, terminal)}
+}
+
+// colours follows the conventions: NO_COLOR and TERM=dumb switch colours off,
+// FORCE_COLOR switches them on, else a terminal has them.
+func colours() bool {
+	switch {
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case os.Getenv("FORCE_COLOR") != "":
+		return true
+	}
+	return os.Getenv("TERM") != "dumb" && report.IsTerminal(os.Stdout)
+}
+
+// guarded returns a context that ends with ctx, on SIGTERM and SIGHUP, which Mage
+// does not pass on, and when the go or mage process above this one dies. stop must
+// be called.
+func guarded(ctx context.Context) (context.Context, func()) {
+	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)
+	ctx, unwatch := measure.WithAncestors(ctx, "mage", "go")
+	return ctx, func() {
+		unwatch()
+		restore()
+	}
+}
+
+// ended turns the exit status of a target into the error that Mage exits with; nil
+// for 0. text is what Mage prints behind "Error: ".
+func ended(status int, format string, args ...any) error {
+	if status == perf.ExitOK {
+		return nil
+	}
+	return &perf.StatusError{Status: status, Err: fmt.Errorf(format, args...)}
+}
+
+// bare returns err in the form that Mage takes a status from: it looks at the
+// outermost error only.
+func bare(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*perf.StatusError); ok { //nolint:errorlint // the outermost error is what matters here
+		return err
+	}
+	return &perf.StatusError{Status: perf.ExitStatus(err), Err: err}
+}
+
+// interrupted describes why the context ended.
+func interrupted(ctx context.Context) string {
+	cause := context.Cause(ctx)
+	if _, ok := errors.AsType[*measure.AncestorError](cause); ok {
+		return cause.Error()
+	}
+	return "interrupted"
+}

@@ -1,0 +1,209 @@
+package targets
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+)
+
+// modulePath is this module: in its own repository the embedded subject is measured.
+const modulePath = "github.com/seanchatmangpt/clnrm-perf"
+
+// used is the suite that the importing magefile chose.
+var used *suite.Suite
+
+// Use makes the targets measure s. A magefile calls it in an init function; without
+// it, the root of the repository decides.
+func Use(s suite.Suite) { used = &s }
+
+// version is that of this module in the running binary.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
+		if m.Path == modulePath && m.Version != "" {
+			return m.Version
+		}
+	}
+	return "(devel)"
+}
+
+// A source is a suite and, where it is measured at another ref than the one that is
+// checked out, that ref of the repository repo.
+type source struct {
+	suite     suite.Suite
+	repo, ref string
+}
+
+// checkout puts the source's ref into the folder of the run, if it has one. remove
+// must be called.
+func (s source) checkout(ctx context.Context, work string) (remove func() error, err error) {
+	if s.ref == "" {
+		return func() error { return nil }, nil
+	}
+	tree, err := experiment.AddWorktree(ctx, s.repo, s.ref, filepath.Join(work, "src"))
+	if err != nil {
+		return nil, err
+	}
+	return tree.Remove, nil
+}
+
+// subject decides what is measured: what Use was given, what the environment names,
+// or what the root of the repository shows.
+func subject(ctx context.Context) (source, error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return source{}, fmt.Errorf("finding the root of the repository: %w", err)
+	}
+	if s, ok, err := clnrm(root); ok || err != nil {
+		return s, err
+	}
+	if used != nil {
+		return source{suite: *used}, nil
+	}
+	module, err := goModule(filepath.Join(root, "go.mod"))
+	switch {
+	case err != nil:
+		return source{}, err
+	case module == modulePath:
+		return source{suite: suite.Cleanroom(root, exeSuffix())}, nil
+	case exists(filepath.Join(root, "Cargo.toml")):
+		s, err := cargoProject(ctx, root)
+		return source{suite: s}, err
+	case module != "":
+		s, err := goProject(ctx, root, module)
+		return source{suite: s}, err
+	}
+	return source{}, perf.Usagef("%s shows neither a Cargo.toml nor a go.mod: set CLNRM_DIR or CLNRM_BIN to measure clnrm, or call targets.Use in the magefile", root)
+}
+
+// clnrm reads CLNRM_DIR, CLNRM_REF and CLNRM_BIN.
+func clnrm(root string) (source, bool, error) {
+	dir, ref, bin := os.Getenv("CLNRM_DIR"), os.Getenv("CLNRM_REF"), os.Getenv("CLNRM_BIN")
+	if dir == "" && ref == "" && bin == "" {
+		return source{}, false, nil
+	}
+	if bin != "" && ref != "" {
+		return source{}, true, perf.Usagef("CLNRM_BIN names a built binary and CLNRM_REF a ref to build: set one of them")
+	}
+	dir = filepath.Join(root, dir)
+	if d := os.Getenv("CLNRM_DIR"); filepath.IsAbs(d) {
+		dir = d
+	}
+	if bin != "" {
+		abs, err := filepath.Abs(bin)
+		if err != nil || !exists(abs) {
+			return source{}, true, perf.Usagef("CLNRM_BIN: there is no file %s", bin)
+		}
+		return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Binary: abs, Exe: exeSuffix()})}, true, nil
+	}
+	if !exists(filepath.Join(dir, "Cargo.toml")) {
+		return source{}, true, perf.Usagef("CLNRM_DIR: %s holds no Cargo.toml: name the root of a clnrm checkout", dir)
+	}
+	if ref != "" {
+		s := suite.Clnrm(suite.ClnrmOptions{Dir: suite.Work + "/src", Exe: exeSuffix()})
+		s.Subject = "clnrm at " + ref
+		return source{suite: s, repo: dir, ref: ref}, true, nil
+	}
+	return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Exe: exeSuffix()})}, true, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// goModule reads the module path from a go.mod; no file is an empty path.
+func goModule(path string) (string, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the module path: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "module "); ok {
+			return strings.Trim(strings.TrimSpace(rest), `"`), nil
+		}
+	}
+	return "", fmt.Errorf("reading the module path: %s has no module line", path)
+}
+
+// goProject asks the go command which programs the module has.
+func goProject(ctx context.Context, root, module string) (suite.Suite, error) {
+	out, err := output(ctx, root, "go", "list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	if err != nil {
+		return suite.Suite{}, err
+	}
+	return suite.GoModule(suite.GoModuleOptions{Dir: root, Name: module, Mains: strings.Fields(out), Exe: exeSuffix()}), nil
+}
+
+// cargoProject asks cargo for the name and the programs of the project. A project
+// whose program is clnrm is clnrm.
+func cargoProject(ctx context.Context, root string) (suite.Suite, error) {
+	out, err := output(ctx, root, "cargo", "metadata", "--no-deps", "--offline", "--format-version=1")
+	if err != nil {
+		return suite.Suite{}, err
+	}
+	var meta struct {
+		Packages []struct {
+			Name    string
+			Targets []struct {
+				Name string
+				Kind []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &meta); err != nil || len(meta.Packages) == 0 {
+		return suite.Suite{}, fmt.Errorf("reading what cargo metadata says of %s: %w", root, errors.Join(err, errors.New("no package")))
+	}
+	o := suite.CargoOptions{Dir: root, Name: meta.Packages[0].Name, Exe: exeSuffix()}
+	for _, p := range meta.Packages {
+		for _, t := range p.Targets {
+			if len(t.Kind) == 1 && t.Kind[0] == "bin" {
+				o.Bins = append(o.Bins, t.Name)
+			}
+			if t.Name == "clnrm" {
+				return suite.Clnrm(suite.ClnrmOptions{Dir: root, Exe: exeSuffix()}), nil
+			}
+		}
+	}
+	return suite.Cargo(o), nil
+}
+
+// output runs a command that looks at the project and returns what it prints.
+func output(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir = dir
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("looking at the project: %s in %s: %w\n%s", strings.Join(args, " "), dir, err, strings.TrimSpace(stderr.String()))
+	}
+	return string(out), nil
+}

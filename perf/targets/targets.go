@@ -1,0 +1,223 @@
+// Package targets is the Mage targets of clnrm-perf, for any repository to import.
+//
+// A magefile imports it with a comment directly above the import:
+//
+//	//go:build mage
+//
+//	package main
+//
+//	//mage:import
+//	import _ "github.com/seanchatmangpt/clnrm-perf/perf/targets"
+//
+// and go tool mage -l lists them. What they measure is what [Use] was given, or else
+// what the root of the repository shows. Each target parses, calls and renders; what
+// it calls lies in the packages below, which a program may use without Mage.
+package targets
+
+import (
+	"context"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+)
+
+// Benchmarks measures the subject and prints one table against target and critical.
+//
+// It builds the subject and measures build, CLI startup, test suite, memory, CPU and
+// throughput, each until its objective is decided and its interval is narrow, or its
+// share of the time is used up. The result is kept in .perf/runs/ID/result.json.
+// Objectives are reported; they change the exit status only in cleanroomSloCheck.
+//
+// Example:
+//
+//	go tool mage benchmarks -only='cli startup,self-test' -set='cli startup=50ms/100ms'
+//
+// Exit status: 0, or 1 if a workload failed or the run was interrupted.
+//
+//mage:multiline
+func Benchmarks(ctx context.Context,
+	mode *string, /* quick (about 90 s) or full (up to 15 minutes); default quick */
+	only *string, /* comma list of workloads, by unique prefix */
+	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return measured(ctx, options{mode: str(mode), only: str(only), set: str(set), json: is(json)})
+}
+
+// BenchmarkAll measures like benchmarks, in full mode.
+//
+// Full mode takes as many runs as it needs for intervals of 2 %, up to 15 minutes.
+//
+// Example:
+//
+//	go tool mage benchmarkAll -json
+//
+//mage:multiline
+func BenchmarkAll(ctx context.Context,
+	only *string, /* comma list of workloads, by unique prefix */
+	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return measured(ctx, options{mode: suite.Full.Name, only: str(only), set: str(set), json: is(json)})
+}
+
+// CleanroomSloCheck is the gate: it measures, and fails if an objective is breached.
+//
+// Example:
+//
+//	go tool mage cleanroomSloCheck -strict -set='build time=60s/90s'
+//
+// Exit status: 0 all objectives hold; 3 one is BREACHED (with -strict also over its
+// target); 1 a workload failed or nothing was compared; 4 one could not be measured
+// (with -strict also: is UNDECIDED). When several apply: 2, 3, 1, 4.
+//
+//mage:multiline
+func CleanroomSloCheck(ctx context.Context,
+	mode *string, /* quick or full; default quick */
+	only *string, /* comma list of workloads, by unique prefix */
+	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
+	strict *bool, /* over target fails (3), and so does UNDECIDED (4) */
+	allowUnmeasured *string, /* comma list of objectives that may be NOT MEASURED */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	policy := experiment.Policy{Gate: true, Strict: is(strict)}
+	return measured(ctx, options{mode: str(mode), only: str(only), set: str(set), json: is(json), policy: policy, allow: str(allowUnmeasured)})
+}
+
+// Plan prints every command that benchmarks would run, with its cost, and runs none.
+//
+// Example:
+//
+//	go tool mage plan -only=build
+//
+//mage:multiline
+func Plan(ctx context.Context,
+	mode *string, /* quick or full; default quick */
+	only *string, /* comma list of workloads, by unique prefix */
+	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
+) error {
+	return planned(ctx, options{mode: str(mode), only: str(only), set: str(set)})
+}
+
+// Doctor says which tools are here, what each enables, and what this machine does to results.
+//
+// Example:
+//
+//	go tool mage doctor
+//
+//mage:multiline
+func Doctor(ctx context.Context) error { return examined(ctx) }
+
+// Time measures any command, as people use hyperfine: mage time "COMMAND".
+//
+// The command is split into words without a shell; -shell runs it by one and shows
+// what the shell itself costs. Warm-up and memory runs come on top of the runs.
+//
+// Examples:
+//
+//	go tool mage time "grep -c func main.go" -runs=50
+//	go tool mage time "sort -S {n}M big.txt" -scan='n=1..8' -prepare='cp big.txt.orig big.txt'
+//
+// Exit status: 0; 1 if a run failed; 2 if the command line makes no sense.
+//
+//mage:multiline
+func Time(ctx context.Context, command string,
+	runs *int, /* exact number of timed runs (default: 10 or more, until the interval is narrow) */
+	warmup *int, /* runs that do not count, before the others; default 1 */
+	budget *string, /* time for the runs, as 30s; default 5s, but at least 10 runs */
+	setup *string, /* command run once before everything */
+	prepare *string, /* command run before each run */
+	conclude *string, /* command run after each run */
+	cleanup *string, /* command run once at the end */
+	scan *string, /* NAME=FROM..TO[..STEP] or NAME=A,B,C; {NAME} stands for the value in all commands */
+	cpu *string, /* pin to these processors, as 1 or 0,1 */
+	shell *bool, /* run the command by the system's shell */
+	memory *int, /* runs that measure memory; default 1, 0 leaves them out */
+	timeout *string, /* end a run after this time, as 10s */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return timed(ctx, timeOptions{
+		command: command, runs: runs, warmup: warmup, budget: str(budget), setup: str(setup), prepare: str(prepare), conclude: str(conclude),
+		cleanup: str(cleanup), scan: str(scan), cpu: str(cpu), shell: is(shell), memory: memory, timeout: str(timeout), json: is(json),
+	})
+}
+
+// Baseline holds the targets that keep results and compare with them.
+type Baseline mg.Namespace
+
+// Save keeps the newest complete run of the suite as a baseline: mage baseline:save NAME.
+//
+// It is written to baselines/SUITE/FINGERPRINT/NAME.json, to be committed, and
+// replaces a baseline of that name. A run of part of the suite (-only) or of the
+// target time never becomes one.
+//
+// Example:
+//
+//	go tool mage baseline:save main
+//
+//mage:multiline
+func (Baseline) Save(ctx context.Context, name string,
+	run *string, /* id of the run to keep, as baseline:list shows it; default the newest */
+) error {
+	return baselineSave(ctx, name, str(run))
+}
+
+// List shows the baselines and the runs that are kept here.
+//
+// Example:
+//
+//	go tool mage baseline:list
+//
+//mage:multiline
+func (Baseline) List(ctx context.Context) error { return baselineList(ctx) }
+
+// Show prints a baseline as benchmarks prints a run: mage baseline:show NAME.
+//
+// Example:
+//
+//	go tool mage baseline:show main -json
+//
+//mage:multiline
+func (Baseline) Show(ctx context.Context, name string,
+	json *bool, /* print the baseline as JSON to stdout, and nothing else there */
+) error {
+	return baselineShow(ctx, name, is(json))
+}
+
+// Compare sets the newest run against a baseline: mage baseline:compare NAME.
+//
+// The two are of different sessions, so the comparison is unpaired: it can see large
+// changes, and calls everything that two sessions of one machine may differ by
+// UNDECIDED or NO CHANGE. A baseline of another machine is refused, unless
+// -acrossMachines, and then no time gates.
+//
+// Example:
+//
+//	go tool mage baseline:compare main -gate
+//
+// Exit status: 0; 1 if nothing could be compared; with -gate 3 for SLOWER and 4 for
+// what the run did not measure (with -strict also for UNDECIDED).
+//
+//mage:multiline
+func (Baseline) Compare(ctx context.Context, name string,
+	gate *bool, /* SLOWER fails */
+	strict *bool, /* with -gate: UNDECIDED fails too */
+	acrossMachines *bool, /* compare with a baseline of another machine */
+	run *string, /* id of the run to compare; default the newest */
+	json *bool, /* print the comparison as JSON to stdout, and nothing else there */
+) error {
+	policy := experiment.Policy{Gate: is(gate), Strict: is(strict)}
+	return baselineCompare(ctx, name, compareOptions{policy: policy, acrossMachines: is(acrossMachines), run: str(run), json: is(json)})
+}
+
+// str and is read optional flags, which Mage passes as pointers.
+func str(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+func is(p *bool) bool { return p != nil && *p }

@@ -1,0 +1,120 @@
+//go:build mage
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// golangci is the linter's module and version. It is kept out of go.mod, because it
+// would bring a thousand lines of go.sum that no user of this module needs.
+const golangci = "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
+
+// Lint checks format, go vet and golangci-lint, which it asks for if it is not there.
+func Lint(ctx context.Context) error {
+	return errors.Join(gofmt(ctx), vet(ctx), golangciLint(ctx))
+}
+
+func gofmt(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "gofmt", "-l", "perf", "magefiles").Output()
+	if err != nil {
+		return fmt.Errorf("gofmt -l: %w", err)
+	}
+	if files := strings.Fields(string(out)); len(files) > 0 {
+		return fmt.Errorf("not in gofmt's format (run gofmt -w): %s", strings.Join(files, " "))
+	}
+	return nil
+}
+
+func vet(ctx context.Context) error {
+	return errors.Join(verbose(ctx, "go", "vet", "./..."), verbose(ctx, "go", "vet", "-tags=mage", "./..."))
+}
+
+func golangciLint(ctx context.Context) error {
+	path, err := exec.LookPath("golangci-lint")
+	if err != nil {
+		path = filepath.Join(goBin(ctx), "golangci-lint")
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("golangci-lint is not installed: go install %s", golangci)
+		}
+	}
+	return verbose(ctx, path, "run")
+}
+
+// goBin is where go install puts programs.
+func goBin(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOBIN", "GOPATH").Output()
+	if err != nil {
+		return ""
+	}
+	lines := bytes.Split(out, []byte("\n"))
+	if bin := string(lines[0]); bin != "" {
+		return bin
+	}
+	return filepath.Join(string(lines[1]), "bin")
+}
+
+// verbose runs a command whose output goes to the terminal.
+func verbose(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+// Fuzz fuzzes every fuzz test for a while, one after another.
+//
+// Example:
+//
+//	go tool mage fuzz -seconds=60
+//
+//mage:multiline
+func Fuzz(ctx context.Context,
+	seconds *int, /* for each fuzz test; default 20 */
+) error {
+	duration := "20s"
+	if seconds != nil {
+		duration = fmt.Sprintf("%ds", *seconds)
+	}
+	out, err := exec.CommandContext(ctx, "git", "grep", "-hoE", "--full-name", "^func Fuzz[A-Za-z0-9_]+", "--", "*_test.go").Output()
+	if err != nil {
+		return fmt.Errorf("looking for fuzz tests: %w", err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		name := strings.TrimPrefix(line, "func ")
+		dir, err := exec.CommandContext(ctx, "git", "grep", "-lE", "^func "+name+"\\(", "--", "*_test.go").Output()
+		if err != nil {
+			return fmt.Errorf("looking for %s: %w", name, err)
+		}
+		folder := "./" + filepath.Dir(strings.TrimSpace(string(dir)))
+		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Cross builds and vets everything for Linux, macOS and Windows.
+func Cross(ctx context.Context) error {
+	for _, target := range []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"} {
+		system, arch, _ := strings.Cut(target, "/")
+		for _, args := range [][]string{{"build", "./..."}, {"vet", "-tags=mage", "./..."}} {
+			cmd := exec.CommandContext(ctx, "go", args...)
+			cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("go %s for %s: %w\n%s", strings.Join(args, " "), target, err, out)
+			}
+		}
+		fmt.Println("builds for", target)
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+//go:build mage
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sort"
+	"strings"
+)
+
+// Test runs all tests, with the race detector where there is a C compiler.
+//
+// A test that lacks a tool is skipped, and the skips are listed at the end with
+// their reasons. PERF_REQUIRE=docker,perf,... turns the skips for want of these
+// tools into failures.
+//
+// Example:
+//
+//	PERF_REQUIRE=cc,cargo go tool mage test -run=TestMemory
+//
+//mage:multiline
+func Test(ctx context.Context,
+	run *string, /* only the tests that match this regular expression */
+	pkg *string, /* only these packages; default ./... */
+	short *bool, /* leave out what takes long */
+) error {
+	args := []string{"test", "-json", "-tags=mage", "-timeout=20m"}
+	if hasRace() {
+		args = append(args, "-race")
+	}
+	if run != nil {
+		args = append(args, "-run="+*run)
+	}
+	if short != nil && *short {
+		args = append(args, "-short")
+	}
+	packages := "./..."
+	if pkg != nil {
+		packages = *pkg
+	}
+	return goTest(ctx, append(args, packages))
+}
+
+// hasRace reports whether the race detector can be linked.
+func hasRace() bool {
+	out, err := exec.Command("go", "env", "CGO_ENABLED", "CC").Output()
+	fields := strings.Fields(string(out))
+	if err != nil || len(fields) < 2 || fields[0] != "1" {
+		return false
+	}
+	_, err = exec.LookPath(fields[1])
+	return err == nil
+}
+
+// goTest runs the go command and reports what its tests did.
+func goTest(ctx context.Context, args []string) error {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Stderr = os.Stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting go test: %w", err)
+	}
+	t := newTally(os.Stdout)
+	readErr := t.read(events)
+	waitErr := cmd.Wait()
+	t.summary()
+	switch {
+	case waitErr != nil:
+		return fmt.Errorf("go test: %w", waitErr)
+	case readErr != nil:
+		return readErr
+	case t.passed == 0:
+		return fmt.Errorf("no test ran: go %s", strings.Join(args, " "))
+	}
+	return nil
+}
+
+// event is a line of go test -json (go doc test2json).
+type event struct {
+	Action, Package, Test, Output, ImportPath string
+	Elapsed                                   float64
+}
+
+// tally adds up the events of a test run. Of a test that passes nothing is printed.
+type tally struct {
+	w                       io.Writer
+	passed, failed, skipped int
+	output                  map[string][]string // by package and test, while it runs
+	skips                   []string
+}
+
+func newTally(w io.Writer) *tally { return &tally{w: w, output: map[string][]string{}} }
+
+// read takes events until there are no more. A line that is none is printed as it is:
+// the go command prints some of its errors so.
+func (t *tally) read(r io.Reader) error {
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			var e event
+			if json.Unmarshal([]byte(line), &e) != nil {
+				fmt.Fprint(t.w, line)
+			} else {
+				t.event(e)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the events of go test: %w", err)
+		}
+	}
+}
+
+func (t *tally) event(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output":
+		t.output[key] = append(t.output[key], e.Output)
+	case "build-output":
+		fmt.Fprint(t.w, e.Output)
+	case "pass", "fail", "skip":
+		if e.Test == "" {
+			t.packageEnd(e, key)
+		} else {
+			t.testEnd(e, key)
+		}
+		delete(t.output, key)
+	}
+}
+
+func (t *tally) testEnd(e event, key string) {
+	switch e.Action {
+	case "pass":
+		t.passed++
+	case "fail":
+		t.failed++
+		fmt.Fprint(t.w, strings.Join(t.output[key], ""))
+	case "skip":
+		t.skipped++
+		t.skips = append(t.skips, fmt.Sprintf("%s in %s: %s", e.Test, e.Package, skipReason(t.output[key])))
+	}
+}
+
+func (t *tally) packageEnd(e event, key string) {
+	word := map[string]string{"pass": "ok", "fail": "FAIL", "skip": "no tests"}[e.Action]
+	if e.Action == "fail" {
+		fmt.Fprint(t.w, strings.Join(t.output[key], ""))
+	}
+	fmt.Fprintf(t.w, "%-8s %s  %.1fs\n", word, e.Package, e.Elapsed)
+}
+
+// skipReason is what a skipped test said: the line that carries a file and a number.
+func skipReason(output []string) string {
+	for _, line := range output {
+		line = strings.TrimSpace(line)
+		if _, reason, ok := strings.Cut(line, ".go:"); ok {
+			if _, text, ok := strings.Cut(reason, ": "); ok {
+				return text
+			}
+		}
+	}
+	return "no reason given"
+}
+
+// summary lists the skips, and closes with one line of counts.
+func (t *tally) summary() {
+	sort.Strings(t.skips)
+	if len(t.skips) > 0 {
+		fmt.Fprintln(t.w, "\nskipped:")
+		for _, s := range t.skips {
+			fmt.Fprintln(t.w, "  "+s)
+		}
+	}
+	fmt.Fprintf(t.w, "\n%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped)
+}

@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -203,7 +204,7 @@ func (rec *recording) finish() {
 		m := &rec.result.Metrics[i]
 		m.Summary = summarise(m.Samples)
 	}
-	rec.warnOutliers()
+	rec.warnRun()
 	if text := rec.shared.warning(rec.step.CPUs); text != "" {
 		rec.warn(perf.WarnContention, "%s", text)
 	}
@@ -222,21 +223,37 @@ func summarise(s perf.Sample) *perf.Summary {
 	return out
 }
 
-// warnOutliers tells of runs far from the rest and of a level that moved.
-func (rec *recording) warnOutliers() {
+// What it takes for a warning about the runs of a workload. An outlier that differs
+// by a few percent, and a trend that a thousand runs make significant, are true and
+// of no use to anybody.
+const (
+	warnRuns   = 10   // fewest runs that are looked at
+	warnFar    = 0.25 // distance of an outlier from the median, relative
+	warnTrend  = 0.3  // Kendall's tau
+	warnTrendP = 0.001
+)
+
+// warnRun tells of runs far from the rest and of a level that moved.
+func (rec *recording) warnRun() {
 	wall := rec.wall()
-	if len(wall) < 10 {
+	if len(wall) < warnRuns {
 		return
 	}
-	if out := stats.Outliers(wall); len(out) > 0 {
-		rec.warn(perf.WarnOutliers, "%d of %d runs lie far from the rest (slowest %s); they are kept, and the median does not mind them",
-			len(out), len(wall), perf.Second.Format(slices.Max(wall)))
+	median, far := stats.Median(wall), 0
+	for _, i := range stats.Outliers(wall) {
+		if math.Abs(wall[i]-median) > warnFar*median {
+			far++
+		}
 	}
-	if tau, p := stats.Drift(wall); p < 0.001 {
+	if far > 0 {
+		rec.warn(perf.WarnOutliers, "%d of %d runs lie far from the rest (slowest %s); they are kept, and the median does not mind them",
+			far, len(wall), perf.Second.Format(slices.Max(wall)))
+	}
+	if tau, p := stats.Drift(wall); p < warnTrendP && math.Abs(tau) > warnTrend {
 		direction := "slower"
 		if tau < 0 {
 			direction = "faster"
 		}
-		rec.warn(perf.WarnDrift, "runs got %s while measuring (trend p = %.2g): more warm-up (-warmup), or let the machine settle", direction, p)
+		rec.warn(perf.WarnDrift, "runs got %s while measuring (trend p = %.2g): more warm-up (-warmup of the target time), or let the machine settle", direction, p)
 	}
 }

@@ -127,19 +127,29 @@ func interval(s perf.Scale, low, high *float64) string {
 	return ""
 }
 
+// inTable reports whether a metric that no objective is about stands in the table
+// of a run. The others are in its JSON.
+func inTable(m perf.Metric) bool {
+	return slices.Contains([]perf.Metric{perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory}, m) || m.Unit == perf.PerSecond
+}
+
 // workload adds the rows of the metrics that no objective has shown already.
 func (t *resultTable) workload(r *perf.Result, w *perf.WorkloadResult) {
 	for _, m := range w.Metrics {
 		shown := slices.ContainsFunc(r.Objectives, func(o perf.ObjectiveResult) bool {
 			return o.Workload == w.Name && o.Metric == m.Name && o.State != perf.NotMeasured
 		})
-		if shown || m.Summary == nil || allZero(m.Samples) {
+		if shown || m.Summary == nil || !inTable(m.Metric) {
 			continue
 		}
 		row := make([]string, len(t.head))
 		row[colName] = clean(w.Name) + " " + clean(m.Name)
 		scale := perf.NewScale(m.Unit, m.Summary.Center)
 		row[colEstimate] = scale.Format(m.Summary.Center)
+		if m.Metric == perf.Utilisation {
+			row[colEstimate] = fmt.Sprintf("%.2f of %d", m.Summary.Center, r.Machine.Cores)
+			row[colName] = clean(w.Name) + " cores in use"
+		}
 		row[colInterval] = interval(scale, m.Summary.Low, m.Summary.High)
 		row[colRuns] = fmt.Sprint(m.Summary.N)
 		if w.State != perf.StateOK {
@@ -147,10 +157,6 @@ func (t *resultTable) workload(r *perf.Result, w *perf.WorkloadResult) {
 		}
 		t.rows = append(t.rows, row)
 	}
-}
-
-func allZero(s perf.Sample) bool {
-	return !slices.ContainsFunc(s, func(v float64) bool { return v != 0 })
 }
 
 // failures prints, for each workload that did not end well, why.

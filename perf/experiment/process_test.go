@@ -1,0 +1,234 @@
+package experiment
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+)
+
+// childEnv makes the test binary play the measured command: its value is what to do.
+const childEnv = "CLNRM_PERF_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if do, ok := os.LookupEnv(childEnv); ok {
+		os.Exit(child(do, os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// child prints its arguments, one a line, and does what it is told.
+func child(do string, args []string) int {
+	for _, a := range args {
+		fmt.Println(a)
+	}
+	switch do {
+	case "fail":
+		fmt.Fprintln(os.Stderr, "the reason it broke")
+		return 3
+	case "append":
+		f, err := os.OpenFile(args[0], os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return 1
+		}
+		_, err = fmt.Fprintln(f, args[1])
+		return exitCode(errors.Join(err, f.Close()))
+	case "touch":
+		return exitCode(os.WriteFile(args[0], nil, 0o644))
+	case "unfinished":
+		fmt.Print("Total: 5 tests, 5 passed, 0 failed")
+	}
+	return 0
+}
+
+func exitCode(err error) int {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// play is a command in which the test binary does what it is told.
+func play(t *testing.T, do string, args ...string) suite.Command {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return suite.Command{Args: append([]string{exe}, args...), Env: []string{childEnv + "=" + do}}
+}
+
+// measureOne runs a suite of one workload as processes.
+func measureOne(t *testing.T, w suite.Workload) (*perf.WorkloadResult, Processes) {
+	t.Helper()
+	p := Processes{Work: filepath.Join(t.TempDir(), "work"), Logs: t.TempDir()}
+	w.Name = "w"
+	if w.Min == 0 {
+		w.Min, w.Max = 2, 2
+	}
+	r := new(perf.Result)
+	s := suite.Suite{Name: "s", Workloads: []suite.Workload{w}}
+	if err := (Engine{New: p.Runner}).Run(t.Context(), plan(s), r); err != nil {
+		t.Fatal(err)
+	}
+	return r.Workload("w"), p
+}
+
+func TestProcessMetrics(t *testing.T) {
+	w, _ := measureOne(t, suite.Workload{Command: play(t, "nothing"), Memory: 1, Items: &suite.Items{Unit: "files", Number: 7}})
+	if w.State != perf.StateOK {
+		t.Fatalf("%s: %s", w.State, w.Reason)
+	}
+	for _, name := range []string{"wall", "user", "system", "cpu", "cpu utilisation", "throughput (files)"} {
+		if s, ok := w.Series(name); !ok || len(s.Samples) != 2 || s.Summary == nil {
+			t.Errorf("%s: %v, want 2 samples and a summary", name, s)
+		}
+	}
+	wall, _ := w.Series("wall")
+	rate, _ := w.Series("throughput (files)")
+	if got, want := rate.Samples[0], 7/wall.Samples[0]; got != want {
+		t.Errorf("throughput %v, want 7 files over the wall time: %v", got, want)
+	}
+}
+
+func TestHookOrder(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	say := func(word string) suite.Command { return play(t, "append", log, word) }
+	measureOne(t, suite.Workload{
+		Command: say("run"), Warmup: 1, Memory: 1,
+		Setup: []suite.Command{say("setup")}, Prepare: []suite.Command{say("prepare")}, Conclude: []suite.Command{say("conclude")}, Cleanup: []suite.Command{say("cleanup")},
+	})
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Fields(string(data))
+	want := []string{"setup"}
+	for range 4 { // a warm-up, two timed runs, a memory run
+		want = append(want, "prepare", "run", "conclude")
+	}
+	want = append(want, "cleanup")
+	if !slices.Equal(got, want) {
+		t.Errorf("order:\n got %q\nwant %q", got, want)
+	}
+}
+
+func TestFailedCommand(t *testing.T) {
+	w, p := measureOne(t, suite.Workload{Command: play(t, "fail")})
+	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "exit status 3") || !strings.Contains(w.Reason, "the reason it broke") {
+		t.Errorf("%s: %q, want the status and the last lines", w.State, w.Reason)
+	}
+	log, err := os.ReadFile(filepath.Join(p.Logs, "w.log"))
+	if err != nil || !strings.Contains(string(log), "the reason it broke") {
+		t.Errorf("log %q (%v), want the command's output", log, err)
+	}
+}
+
+func TestFailedHook(t *testing.T) {
+	w, _ := measureOne(t, suite.Workload{Command: play(t, "nothing"), Prepare: []suite.Command{play(t, "fail")}})
+	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "in its prepare: ") {
+		t.Errorf("%s: %q, want the hook named", w.State, w.Reason)
+	}
+}
+
+func TestCommandNotFound(t *testing.T) {
+	w, _ := measureOne(t, suite.Workload{Command: suite.Command{Args: []string{"no-such-command-here"}}})
+	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "no-such-command-here") {
+		t.Errorf("%s: %q, want the command named", w.State, w.Reason)
+	}
+}
+
+func TestCountsTests(t *testing.T) {
+	tests := &suite.Tests{Passed: suite.Count{Pattern: `Total: \d+ tests, (\d+) passed`}, Failed: suite.Count{Pattern: `passed, (\d+) failed`}}
+	lines := &suite.Tests{Passed: suite.Count{Pattern: `^PASS `}, Failed: suite.Count{Pattern: `^FAIL `}}
+	for _, tc := range []struct {
+		name   string
+		tests  *suite.Tests
+		cmd    suite.Command
+		state  perf.State
+		reason string
+	}{
+		{"numbers", tests, play(t, "nothing", "Total: 30 tests, 30 passed, 0 failed"), perf.StateOK, ""},
+		{"without a newline at the end", tests, play(t, "unfinished"), perf.StateOK, ""},
+		{"lines", lines, play(t, "nothing", "PASS a", "PASS b"), perf.StateOK, ""},
+		{"none", lines, play(t, "nothing", "ok, 0 tests"), perf.StateFailed, "no test ran"},
+		{"zero", tests, play(t, "nothing", "Total: 0 tests, 0 passed, 0 failed"), perf.StateFailed, "no test ran"},
+		{"one failed, exit 0", lines, play(t, "nothing", "PASS a", "FAIL b"), perf.StateFailed, "1 of its tests failed"},
+	} {
+		w, _ := measureOne(t, suite.Workload{Command: tc.cmd, Tests: tc.tests, Items: &suite.Items{Unit: "tests", Count: tc.tests.Passed}})
+		if w.State != tc.state || !strings.Contains(w.Reason, tc.reason) {
+			t.Errorf("%s: %s, %q; want %s with %q", tc.name, w.State, w.Reason, tc.state, tc.reason)
+		}
+	}
+}
+
+func TestCreates(t *testing.T) {
+	made := suite.Work + "/bin/made"
+	touch := play(t, "touch", made)
+	if w, _ := measureOne(t, suite.Workload{Command: touch, Creates: []string{made}}); w.State != perf.StateOK {
+		t.Errorf("%s: %s", w.State, w.Reason)
+	}
+	w, _ := measureOne(t, suite.Workload{Command: play(t, "nothing"), Creates: []string{made}})
+	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "did not make") {
+		t.Errorf("%s: %q: a build that makes nothing must not pass", w.State, w.Reason)
+	}
+}
+
+func TestFreshEmptiesOnlyBelowWork(t *testing.T) {
+	fresh := suite.Work + "/cache"
+	dirty := []suite.Command{play(t, "touch", fresh+"/left")}
+	w, p := measureOne(t, suite.Workload{Command: play(t, "nothing"), Fresh: []string{fresh}, Conclude: dirty})
+	if w.State != perf.StateOK {
+		t.Fatalf("%s: %s", w.State, w.Reason)
+	}
+	if _, err := os.Stat(filepath.Join(p.Work, "cache", "left")); err != nil {
+		t.Errorf("the conclude of the last run left no file: %v", err)
+	}
+	outside := t.TempDir()
+	keep := filepath.Join(outside, "keep")
+	if err := os.WriteFile(keep, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{outside, suite.Work + "/../" + filepath.Base(outside), suite.Work} {
+		w, _ := measureOne(t, suite.Workload{Command: play(t, "nothing"), Fresh: []string{dir}})
+		if w.State != perf.StateFailed || !strings.Contains(w.Reason, "does not lie below") {
+			t.Errorf("Fresh %s: %s, %q; only what lies in the folder of the run may be removed", dir, w.State, w.Reason)
+		}
+	}
+	if _, err := os.Stat(keep); err != nil {
+		t.Errorf("a file outside of the run's folder is gone: %v", err)
+	}
+}
+
+func TestEnvironmentHasEachKeyOnce(t *testing.T) {
+	got := environment([]string{"A=1", "HOME=/root", "AB=2"}, []string{"HOME=/one", "HOME=/two", "C=3"})
+	want := []string{"A=1", "AB=2", "HOME=/two", "C=3"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestCounterSplitsLinesAcrossChunks(t *testing.T) {
+	var c lineCounts
+	c.passed = newCounter(suite.Count{Pattern: `^ok (\d+)$`})
+	for _, chunk := range []string{"o", "k 1", "2\nok", " 3\n", "ok 4"} {
+		c.output(1, []byte(chunk), time.Time{})
+	}
+	c.output(2, []byte("ok 100\n"), time.Time{})
+	c.flush()
+	if c.passed.n != 12+3+4+100 {
+		t.Errorf("counted %d, want 119", c.passed.n)
+	}
+	c.output(1, []byte(strings.Repeat("x", 10*maxLine)), time.Time{})
+	if len(c.partial[1]) > maxLine {
+		t.Errorf("%d bytes of a line that never ends are kept", len(c.partial[1]))
+	}
+}

@@ -67,7 +67,7 @@ func main() {
 // does, and else by its first argument. It returns the exit status.
 func start(argv []string, std streams) int {
 	if name := strings.TrimSuffix(filepath.Base(argv[0]), ".exe"); findApplet(name) != nil {
-		return runApplet(argv)
+		return runApplet(append([]string{name}, argv[1:]...))
 	}
 	if len(argv) < 2 {
 		return refuse(std, fmt.Errorf("%w: a command is missing", errUsage))

@@ -66,7 +66,7 @@ func parseSimple(tokens []token) (cmd simple, op string, rest []token, err error
 		case "":
 			cmd.words = append(cmd.words, t.word)
 		case ">":
-			if i+1 == len(tokens) || tokens[i+1].op != "" {
+			if i+1 == len(tokens) || tokens[i+1].word == "" {
 				return cmd, "", nil, fmt.Errorf("a file name is missing after %q", ">")
 			}
 			i++

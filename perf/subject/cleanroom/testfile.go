@@ -66,7 +66,7 @@ func parse(name, text string) (*testFile, error) {
 	for i, tab := range r.tables(root, "scenario", nil) {
 		t.scenarios = append(t.scenarios, r.scenario(tab, place{{"scenario", i}}, t.services))
 	}
-	if len(t.steps)+len(t.scenarios) == 0 {
+	if len(t.steps)+len(t.scenarios) == 0 && len(r.faults) == 0 {
 		r.fail(nil, "", "no [[steps]] and no [[scenario]]: the test would check nothing")
 	}
 	return t, r.err()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -113,8 +114,16 @@ func errClosed(open bool) error {
 	return errors.New("the watcher has ended")
 }
 
-// isSave reports whether e tells of new content under the name of a test file.
-// A removal, or a change of mode, gives nothing to run.
+// isSave reports whether e tells of new content under the name of a test file,
+// or of a new directory, which may hold test files by now. A removal, or a
+// change of mode, gives nothing to run.
 func isSave(e fsnotify.Event) bool {
-	return strings.HasSuffix(e.Name, ".toml") && (e.Has(fsnotify.Create) || e.Has(fsnotify.Write))
+	if strings.HasSuffix(e.Name, ".toml") {
+		return e.Has(fsnotify.Create) || e.Has(fsnotify.Write)
+	}
+	if !e.Has(fsnotify.Create) || strings.HasPrefix(filepath.Base(e.Name), ".") {
+		return false
+	}
+	info, err := os.Lstat(e.Name)
+	return err == nil && info.IsDir()
 }

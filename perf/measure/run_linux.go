@@ -43,6 +43,9 @@ type attempt struct {
 	ender    *ending // ends the command when it must
 	pid      int
 	closers  []func() // run last to first by close
+
+	abandoned bool   // the command cannot be ended, and what serves it stays
+	onStart   func() // called once the command runs
 }
 
 // run makes one timed run. It has a goroutine and thereby, locked to it, a
@@ -76,10 +79,18 @@ func (a *attempt) timed() (spoilt bool, err error) {
 		return false, &StartError{Args: a.cmd.Args, Dir: a.cmd.Dir, Err: err, Remedy: "name CPUs of that list"}
 	}
 	before := readContention()
-	start, err := a.start(&syscall.SysProcAttr{})
+	pidfd := -1
+	sys := &syscall.SysProcAttr{PidFD: &pidfd}
+	start, err := a.start(sys)
 	spoilt = unpin() != nil
 	if err != nil {
 		return spoilt, a.cmd.startError(a.path, err)
+	}
+	if err := a.awaitExit(pidfd); err != nil {
+		return spoilt, err
+	}
+	if a.onStart != nil {
+		a.onStart()
 	}
 	exited, err := a.serve()
 	if err != nil {
@@ -90,12 +101,11 @@ func (a *attempt) timed() (spoilt bool, err error) {
 	err = a.reap()
 	// What the kernel takes to reap counts, what readZombie took does not.
 	a.run.Wall = exited.Sub(start) + time.Since(reap)
+	before.until(readContention(), &a.run)
 	if err != nil {
 		return spoilt, err
 	}
-	err = a.settle()
-	before.until(readContention(), &a.run)
-	return spoilt, err
+	return spoilt, a.settle()
 }
 
 // settle ends what the command left running, and concludes the Run.
@@ -103,7 +113,7 @@ func (a *attempt) settle() error {
 	a.out.drain(a)
 	a.err.drain(a)
 	left, err := a.ours.sweep(a.ender.graceLeft())
-	a.run.LeftBehind = left
+	a.run.LeftBehind = append(a.run.LeftBehind, left...)
 	a.out.drain(a) // what came while it was being ended
 	a.err.drain(a)
 	a.run.Output, a.run.OutputBytes = a.tail.bytes(), a.tail.total
@@ -149,6 +159,9 @@ func (a *attempt) open() error {
 func (a *attempt) later(f func()) { a.closers = append(a.closers, f) }
 
 func (a *attempt) close() {
+	if a.abandoned {
+		return
+	}
 	for _, f := range slices.Backward(a.closers) {
 		f()
 	}
@@ -180,12 +193,8 @@ func (a *attempt) wakeOnContext() error {
 
 // start forks and executes the command and returns the time just before.
 func (a *attempt) start(sys *syscall.SysProcAttr) (time.Time, error) {
-	pidfd := -1
 	sys.Setsid = true
 	sys.Pdeathsig = syscall.SIGKILL
-	if !a.noPidfd {
-		sys.PidFD = &pidfd
-	}
 	attr := &syscall.ProcAttr{
 		Dir:   a.cmd.Dir,
 		Env:   a.cmd.environ(),
@@ -198,17 +207,21 @@ func (a *attempt) start(sys *syscall.SysProcAttr) (time.Time, error) {
 	if err != nil {
 		return start, err
 	}
-	a.pid, a.exit = pid, pidfd
-	if pidfd >= 0 {
-		a.later(func() { unix.Close(pidfd) })
-		return start, nil
-	}
-	return start, a.exitByWaiting()
+	a.pid = pid
+	return start, nil
 }
 
-// exitByWaiting makes a.exit readable at the command's death on kernels without
-// pidfd (before 5.3): another thread waits, without reaping.
-func (a *attempt) exitByWaiting() error {
+// awaitExit sees to it that a.exit becomes readable at the death of the command:
+// it is the pidfd, or on kernels without (before 5.3) an event that another
+// thread, which waits without reaping, signals.
+func (a *attempt) awaitExit(pidfd int) error {
+	if pidfd >= 0 {
+		a.later(func() { unix.Close(pidfd) })
+		if !a.noPidfd {
+			a.exit = pidfd
+			return nil
+		}
+	}
 	exit, err := newEvent()
 	if err != nil {
 		unix.Kill(a.pid, unix.SIGKILL)

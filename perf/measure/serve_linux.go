@@ -27,6 +27,7 @@ func (a *attempt) serve() (exited time.Time, err error) {
 		now := time.Now()
 		if err != nil && err != unix.EINTR {
 			a.ender.kill()
+			a.reap()
 			return now, fmt.Errorf("%s: poll: %w", a.cmd, err)
 		}
 		if err == nil { // else Revents is stale
@@ -106,6 +107,7 @@ func (e *ending) tick(now time.Time) error {
 		fallthrough
 	case killed:
 		if now.After(e.giveUp) {
+			e.attempt.abandoned = true
 			return fmt.Errorf("%s: process %d does not end %v after SIGKILL; it hangs in the kernel (ps -o stat,wchan -p %[2]d)",
 				e.attempt.cmd, e.attempt.pid, killLimit)
 		}

@@ -325,3 +325,35 @@ func FuzzDecodeResult(f *testing.F) {
 		}
 	})
 }
+
+// The tests above say something about every key only as long as fullResult gives every
+// key a value.
+func TestFullResultIsFull(t *testing.T) {
+	filled := map[string]bool{}
+	collect(reflect.ValueOf(fullResult()).Elem(), filled)
+	for field, is := range filled {
+		if !is {
+			t.Errorf("%s has its zero value everywhere", field)
+		}
+	}
+}
+
+// collect notes of every field of a struct whether it has a value other than its zero
+// in one place at least.
+func collect(v reflect.Value, filled map[string]bool) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for f, fv := range v.Fields() {
+			if !f.IsExported() {
+				continue // the inside of a time.Time
+			}
+			name := v.Type().String() + "." + f.Name
+			filled[name] = filled[name] || !fv.IsZero()
+			collect(fv, filled)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			collect(v.Index(i), filled)
+		}
+	}
+}

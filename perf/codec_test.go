@@ -357,3 +357,23 @@ func collect(v reflect.Value, filled map[string]bool) {
 		}
 	}
 }
+
+// A baseline of ten thousand samples, as a long series of fast runs leaves it.
+func BenchmarkDecodeResult(b *testing.B) {
+	r := fullResult()
+	samples := make(Sample, 10_000)
+	for i := range samples {
+		samples[i] = 0.002 + float64(i)*1e-7
+	}
+	r.Workloads[0].Metrics[0].Samples = samples
+	data, err := r.Encode()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := DecodeResult(data, "a.json"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -47,18 +47,18 @@ func inMountNamespace(t *testing.T) bool {
 	return false
 }
 
-// mountSmall mounts a file system of 96 kB and returns a store in it.
+// mountSmall mounts a file system of 32 kB and returns a store in it.
 func mountSmall(t *testing.T) Store {
 	t.Helper()
 	dir := os.Getenv(childDir)
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=96k"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=32k"); err != nil {
 		fmt.Printf("mounting a tmpfs: %v\n", err)
 		os.Exit(noTmpfs)
 	}
 	return Store{Dir: filepath.Join(dir, "baselines")}
 }
 
-// A result of 100 kB does not fit beside the small one: the small one stays.
+// A result of 50 kB does not fit beside the small one: the small one stays.
 func TestFullDisk(t *testing.T) {
 	if !inMountNamespace(t) {
 		return

@@ -64,10 +64,13 @@ func saveForEver(s Store) {
 	}
 }
 
-// large returns a result of about 100 kB, which takes more than one write to disk.
+// largeSamples is how many samples make a result of about 50 kB.
+const largeSamples = 4_000
+
+// large returns a result of which a part would be noticed.
 func large(id string) *perf.Result {
 	r := result(id)
-	samples := make(perf.Sample, 10_000)
+	samples := make(perf.Sample, largeSamples)
 	for i := range samples {
 		samples[i] = float64(i) + 0.123456
 	}
@@ -109,7 +112,7 @@ func TestCrashBeforeRename(t *testing.T) {
 
 // A process that is killed at any moment leaves a whole file.
 func TestKilledWhileSaving(t *testing.T) {
-	for range 5 {
+	for range 3 {
 		s := Store{Dir: t.TempDir()}
 		cmd := child(t, "save for ever", s.Dir)
 		out, err := cmd.StdoutPipe()
@@ -128,7 +131,7 @@ func TestKilledWhileSaving(t *testing.T) {
 		if err := errors.Join(cmd.Process.Kill(), cmd.Wait()); err == nil {
 			t.Error("the child came to an end by itself")
 		}
-		if r, err := s.Load(suite, machine, "main"); err != nil || len(r.Workloads[0].Metrics[0].Samples) != 10_000 {
+		if r, err := s.Load(suite, machine, "main"); err != nil || len(r.Workloads[0].Metrics[0].Samples) != largeSamples {
 			t.Errorf("what it left cannot be read: %v", err)
 		}
 	}
@@ -143,7 +146,7 @@ func TestConcurrentSaves(t *testing.T) {
 	done := make(chan struct{})
 	for w := range 4 {
 		writers.Go(func() {
-			for i := range 10 {
+			for i := range 5 {
 				// Windows refuses to replace a file that somebody reads; it stays whole.
 				if _, err := s.Save(large(fmt.Sprintf("run-%d-%d", w, i)), "main"); err != nil && runtime.GOOS != "windows" {
 					t.Error(err)
@@ -166,7 +169,7 @@ func TestConcurrentSaves(t *testing.T) {
 	writers.Wait()
 	close(done)
 	readers.Wait()
-	if r, err := s.Load(suite, machine, "main"); err != nil || len(r.Workloads[0].Metrics[0].Samples) != 10_000 {
+	if r, err := s.Load(suite, machine, "main"); err != nil || len(r.Workloads[0].Metrics[0].Samples) != largeSamples {
 		t.Errorf("what they left cannot be read: %v", err)
 	}
 	onlyFile(t, path)

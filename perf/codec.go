@@ -135,15 +135,24 @@ func checkSchema(data []byte, file string) error {
 	if head.Schema == nil {
 		return &SyntaxError{file, 0, `this is not a result of clnrm-perf: it has no key "schema"`}
 	}
-	digits, ok := strings.CutPrefix(*head.Schema, SchemaPrefix)
-	version, err := strconv.Atoi(digits)
-	if !ok || err != nil || version < 1 {
-		return &SyntaxError{file, line, fmt.Sprintf("the schema %q is not one of clnrm-perf (%q)", *head.Schema, Schema)}
-	}
-	if version > SchemaVersion {
-		return &SyntaxError{file, line, fmt.Sprintf("written by a newer clnrm-perf: schema %q, and this version reads up to %q; update the module", *head.Schema, Schema)}
+	if msg := schemaFault(*head.Schema); msg != "" {
+		return &SyntaxError{file, line, msg}
 	}
 	return nil
+}
+
+// schemaFault says why results of this schema cannot be read here; it is empty if they
+// can be.
+func schemaFault(schema string) string {
+	digits, ok := strings.CutPrefix(schema, SchemaPrefix)
+	version, err := strconv.Atoi(digits)
+	switch {
+	case !ok || err != nil || version < 1 || strconv.Itoa(version) != digits:
+		return fmt.Sprintf("the schema %q is not one of clnrm-perf (%q)", schema, Schema)
+	case version > SchemaVersion:
+		return fmt.Sprintf("written by a newer clnrm-perf: schema %q, and this version reads up to %q; update the module", schema, Schema)
+	}
+	return ""
 }
 
 // lineAt is the line, from 1, on which the byte before offset stands.

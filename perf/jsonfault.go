@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -115,10 +116,31 @@ func (w *keyWalk) value(t reflect.Type, path []any) *keyFault {
 	case reflect.Struct:
 		return w.object(t, path)
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Float64 {
+			return w.samples(path)
+		}
 		return w.list(t.Elem(), path)
 	}
 	return w.leaf(t, path)
 }
+
+// samples reads a list of numbers in one go, because a result can hold very many.
+func (w *keyWalk) samples(path []any) *keyFault {
+	var values []*float64
+	if err := w.dec.Decode(&values); err != nil {
+		return w.fault(path, "%v", err)
+	}
+	i := slices.Index(values, nil)
+	if i < 0 {
+		return nil
+	}
+	f := w.fault(append(path[:len(path):len(path)], i), nullMsg)
+	f.line = lineOf(w.data, f.path)
+	return f
+}
+
+// nullMsg is what is wrong with a null that the decoder would read as zero.
+const nullMsg = "null stands where a value belongs"
 
 // leaf reads a value whole. Pointers and maps may be null; what else is null would be
 // read as zero.
@@ -128,7 +150,7 @@ func (w *keyWalk) leaf(t reflect.Type, path []any) *keyFault {
 		return w.fault(path, "%v", err)
 	}
 	if string(raw) == "null" && t.Kind() != reflect.Pointer && t.Kind() != reflect.Map {
-		return w.fault(path, "null stands where a value belongs")
+		return w.fault(path, nullMsg)
 	}
 	return nil
 }

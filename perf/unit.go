@@ -150,7 +150,8 @@ func (s Scale) Name() string { return s.name }
 // "120 s" and one of 2 s reads "2 s".
 func (u Unit) Format(v float64) string {
 	s := NewScale(u, v)
-	if x := v / s.factor; x == math.Trunc(x) {
+	// 7e-9 / 1e-9 is a little more than 7: whole means whole but for such rounding.
+	if x := v / s.factor; math.Abs(x-math.Round(x)) <= 1e-12*math.Abs(x) {
 		s.decimals = 0
 	}
 	return s.Format(v)
@@ -187,7 +188,7 @@ func Tidy(value float64, unit string) (float64, Unit) {
 }
 
 // ParseQuantity reads a number with a unit behind it, as in "120s", "1us",
-// "1m30s", "100MB", "64 MiB", "250/s" or "12", and returns it in base units.
+// "1m30s", "100MB", "64 MiB", "250/s", "1_000" or "12", and returns it in base units.
 func ParseQuantity(s string) (float64, Unit, error) {
 	s = strings.TrimSpace(s)
 	number := strings.TrimLeft(s, "+-0123456789.eE_")

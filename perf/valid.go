@@ -48,8 +48,8 @@ func (r *Result) CheckValid() error {
 }
 
 func (r *Result) check() *problem {
-	if r.Schema == "" {
-		return &problem{[]any{"schema"}, "is empty"}
+	if msg := schemaFault(r.Schema); msg != "" {
+		return &problem{[]any{"schema"}, msg}
 	}
 	if r.ID == "" || fileName(r.ID) != r.ID {
 		return &problem{[]any{"id"}, fmt.Sprintf("%q is not an identifier", r.ID)}

@@ -108,22 +108,12 @@ func (s Store) Find(suite, name string) ([]Entry, error) {
 	if err := errors.Join(CheckName("suite", suite), CheckName("baseline", name)); err != nil {
 		return nil, err
 	}
-	places, errs := s.places()
-	var entries []Entry
-	for _, p := range places {
-		if p.suite != suite || p.name != name {
-			continue
-		}
-		e, err := entry(p)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		entries = append(entries, e)
-	}
-	if len(entries) == 0 && len(errs) == 0 {
+	places, _ := s.placesOf(suite) // a fault of another name is for List to report
+	places = slices.DeleteFunc(places, func(p place) bool { return p.name != name })
+	if len(places) == 0 {
 		return nil, s.notFound(suite, "", name)
 	}
+	entries, errs := entriesAt(places)
 	return entries, errors.Join(errs...)
 }
 
@@ -131,7 +121,12 @@ func (s Store) Find(suite, name string) ([]Entry, error) {
 // each file that is none. A store whose folder does not exist is empty.
 func (s Store) List() ([]Entry, []error) {
 	places, errs := s.places()
-	var entries []Entry
+	entries, broken := entriesAt(places)
+	return entries, append(errs, broken...)
+}
+
+// entriesAt reads the baselines at places, in their order.
+func entriesAt(places []place) (entries []Entry, errs []error) {
 	for _, p := range places {
 		e, err := entry(p)
 		if err != nil {
@@ -189,17 +184,22 @@ func readResult(path string) (*perf.Result, error) {
 // Names that begin with a dot are none of the store's: among them are the temporary
 // files that a crash can leave.
 func (s Store) places() (places []place, errs []error) {
-	suites, err := folders(s.Dir)
-	errs = append(errs, err...)
+	suites, errs := folders(s.Dir)
 	for _, suite := range suites {
-		prints, err := folders(filepath.Join(s.Dir, suite))
+		found, err := s.placesOf(suite)
+		places, errs = append(places, found...), append(errs, err...)
+	}
+	return places, errs
+}
+
+// placesOf is what [Store.places] is, for one suite.
+func (s Store) placesOf(suite string) (places []place, errs []error) {
+	machines, errs := folders(filepath.Join(s.Dir, suite))
+	for _, machine := range machines {
+		names, err := baselineNames(filepath.Join(s.Dir, suite, machine))
 		errs = append(errs, err...)
-		for _, print := range prints {
-			names, err := baselineNames(filepath.Join(s.Dir, suite, print))
-			errs = append(errs, err...)
-			for _, name := range names {
-				places = append(places, place{suite, print, name, s.path(suite, print, name)})
-			}
+		for _, name := range names {
+			places = append(places, place{suite, machine, name, s.path(suite, machine, name)})
 		}
 	}
 	return places, errs

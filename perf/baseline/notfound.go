@@ -71,8 +71,9 @@ func (s Store) notFound(suite, fingerprint, name string) error {
 	return &perf.StatusError{Status: perf.ExitUsage, Err: e}
 }
 
-// nearest returns the name that takes the fewest edits to become name, or nothing if
-// that is more than a third of it, which is no slip of the hand any more.
+// nearest returns the one of names that is the fewest edits away from name. It returns
+// nothing if those are more than two and more than a third of its letters: that is no
+// slip of the hand any more.
 func nearest(name string, names []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, n := range names {

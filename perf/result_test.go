@@ -1,0 +1,58 @@
+package perf
+
+import "time"
+
+// value returns a pointer to v, for the numbers of a result that may be missing.
+func value(v float64) *float64 { return &v }
+
+// fullResult returns a result in which every key has a value other than its zero.
+func fullResult() *Result {
+	return &Result{
+		Schema: Schema, ID: "20261123T020304Z-0a1b2c", Suite: "cleanroom", Mode: "quick",
+		Created:  time.Date(2026, 11, 23, 2, 3, 4, 500e6, time.UTC),
+		Complete: true, Only: []string{"cli startup"},
+		Tool:    Tool{"v0.1.0"},
+		Subject: Subject{Name: "cleanroom", Commit: "f50fa93", Dirty: true},
+		Exit:    ExitGate,
+		Machine: Machine{
+			Fingerprint: "linux-amd64-2c-32g-0badcafe", OS: "linux", Arch: "amd64", CPU: "A CPU @ speed",
+			Cores: 2, MemoryClass: "32 GiB", Virtualisation: "kvm", Kernel: "6.1.0",
+			Toolchain: map[string]string{"go": "1.26.8", "cargo": "1.90.0"},
+		},
+		Workloads: []WorkloadResult{
+			{Name: "build", Command: []string{"go", "build", "./..."}, State: StateOK, OneShot: true,
+				Metrics: []Series{{Wall, Sample{12.5}}}},
+			{Name: "cli startup", Command: []string{"sh", "-c", "cleanroom --help > /dev/null && true"}, State: StateOK,
+				Metrics: []Series{
+					{Wall, Sample{0.0021, 0.0019, 0.0023, -0.0, 1e-300}},
+					{PeakMemory, Sample{4_100_000, 4_200_000}},
+				},
+				Warnings: []Warning{{WarnContention, "another process had the CPU; close it"}}},
+			{Name: "self-test", Command: []string{"cleanroom", "self-test"}, State: StateFailed,
+				Reason: "exit status 1: want [ 1, 2 ], got [  3  ]"},
+			{Name: "container lifecycle", State: StateNotMeasured, Reason: "no engine answers"},
+		},
+		Objectives: []ObjectiveResult{
+			{Name: "cli startup", Workload: "cli startup", Metric: "wall", Unit: Second, Quantile: 0.5, Confidence: 0.95,
+				N: 20, Target: 2, Critical: 5, State: Met, Estimate: value(0.0021), Low: value(0.002), High: value(0.0023),
+				Needed: 5, Reason: "the upper bound is below the target"},
+			{Name: "container start", Workload: "container lifecycle", Metric: "start", Unit: Second, Quantile: 0.5,
+				Confidence: 0.95, Target: 3, Critical: 10, State: NotMeasured, Reason: "no engine answers"},
+		},
+		Comparisons: []Comparison{{
+			Workload: "cli startup", Metric: "cpu", Unit: Second, Better: Lower, Gate: true, Design: Paired,
+			Old: Arm{"main", Sample{0.002, 0.0021}}, New: Arm{"HEAD", Sample{0.0022, 0.0023}}, Order: "ABBA",
+			Seed: 1<<64 - 1, Verdict: Slower, Alpha: 0.01, MinEffect: 0.02, Ratio: value(1.1), Low: value(1.05),
+			High: value(1.15), Evidence: value(143.2), Pairs: 2, Reason: "the interval lies above 1.02",
+		}},
+		Warnings: []Warning{{WarnEnvironment, "the governor is powersave; set it to performance"}},
+	}
+}
+
+// minimalResult returns a result with nothing in it but what no result lacks.
+func minimalResult() *Result {
+	return &Result{
+		Schema: Schema, ID: "a", Suite: "s", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Machine: Machine{Fingerprint: "linux-amd64-2c-32g-0badcafe"},
+	}
+}

@@ -137,9 +137,9 @@ func completeConditions(read []Condition) []Condition {
 // is where the kernel starts to put measured processes onto hyperthreads, caches
 // and boost budgets that others use; a program that is being measured and its own
 // build stay below on all but the smallest machines.
-func loadCondition(load, cpus float64, remedy string) Condition {
-	value := fmt.Sprintf("%.2f over the last minute, for %s", load, cpuCount(cpus))
-	if load <= cpus/2 {
+func loadCondition(load float64, cpus int, remedy string) Condition {
+	value := fmt.Sprintf("%.2f over the last minute, for %s", load, cpuCount(float64(cpus)))
+	if load <= float64(cpus)/2 {
 		return newCondition(condLoad, value, "", "")
 	}
 	return newCondition(condLoad, value,
@@ -154,7 +154,18 @@ func cpuCount(n float64) string {
 	return fmt.Sprintf("%.4g CPUs", n)
 }
 
-func byteSize(n uint64) string { return perf.Byte.Format(float64(n)) }
+// byteSize prints memory in powers of 1024, as those who set limits write it: a
+// limit of 512m is not recognised in "537 MB".
+func byteSize(n uint64) string {
+	v, unit := float64(n), "B"
+	for _, larger := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if v < 1023.5 { // what rounds to 1024 belongs to the next
+			break
+		}
+		v, unit = v/1024, larger
+	}
+	return fmt.Sprintf("%.4g %s", v, unit)
+}
 
 // powerCondition tells mains from battery.
 func powerCondition(onBattery bool) Condition {

@@ -87,10 +87,11 @@ func (h factHost) smt() Condition {
 	}
 	control := h.text(cpuFolder + "smt/control")
 	if active != "1" {
-		if control == "" || control == "on" {
-			control = "off"
+		value := "off"
+		if strings.HasPrefix(control, "not") {
+			value = "not offered by this CPU"
 		}
-		return newCondition(condSMT, control, "", "")
+		return newCondition(condSMT, value, "", "")
 	}
 	remedy := h.admin("echo off | tee " + cpuFolder + "smt/control")
 	if control == "notsupported" || control == "notimplemented" {

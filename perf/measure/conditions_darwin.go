@@ -15,7 +15,7 @@ func (h factHost) conditions(ctx context.Context) []Condition {
 	if avg, err := load.AvgWithContext(ctx); err != nil {
 		all = append(all, absentCondition(condLoad, err.Error()))
 	} else {
-		all = append(all, loadCondition(avg.Load1, float64(runtime.NumCPU()), "ps -Ao pcpu,pid,comm -r | head"))
+		all = append(all, loadCondition(avg.Load1, runtime.NumCPU(), "ps -Ao pcpu,pid,comm -r | head"))
 	}
 	if name, err := h.virtualisation(); err != nil {
 		all = append(all, absentCondition(condVirtualisation, err.Error()))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,8 @@ import (
 // factLimits is what is left of the machine for this process.
 type factLimits struct {
 	host   factHost
-	online int // logical CPUs of the machine
+	online int    // logical CPUs of the machine
+	list   string // the same, as a list; empty if not known
 	memory uint64
 
 	allowed string // the CPUs of the affinity mask, as a list
@@ -41,21 +43,10 @@ type cgroupFolder struct {
 	version int
 }
 
-// available returns how many CPUs the process can keep busy.
-func (l factLimits) available() float64 {
-	n := float64(l.online)
-	if l.cpus > 0 {
-		n = min(n, float64(l.cpus))
-	}
-	if l.quota.value > 0 {
-		n = min(n, l.quota.value)
-	}
-	return max(n, 0.01)
-}
-
 func (h factHost) limits(ctx context.Context) factLimits {
 	l := factLimits{host: h, grouped: true}
-	l.online = cpuListLength(h.text(cpuFolder + "online"))
+	l.list = h.text(cpuFolder + "online")
+	l.online = cpuListLength(l.list)
 	if m, err := mem.VirtualMemoryWithContext(h.context(ctx)); err == nil {
 		l.memory = m.Total
 	}
@@ -65,7 +56,10 @@ func (h factHost) limits(ctx context.Context) factLimits {
 			l.cpus = cpuListLength(l.allowed)
 		}
 	}
-	l.online = max(l.online, l.cpus, 1)
+	if l.online < l.cpus {
+		l.online, l.list = l.cpus, l.allowed
+	}
+	l.online = max(l.online, 1)
 	if l.reason = l.readGroups(); l.reason != nil {
 		l.grouped = false
 	}
@@ -240,8 +234,12 @@ func (l factLimits) throttled() uint64 {
 
 // lift returns the command that removes a limit, by whoever has set it.
 func (l factLimits) lift(limit factLimit, property, flag string) string {
-	if l.host.container() != "" {
-		return "on the host: docker update " + flag + " CONTAINER"
+	switch c := l.host.container(); c {
+	case "":
+	case "docker", "podman":
+		return "on the host: " + c + " update " + flag + " CONTAINER"
+	default:
+		return "raise the limits where the container is declared (in Kubernetes: resources.limits)"
 	}
 	unit := path.Base(limit.group.path)
 	switch path.Ext(unit) {
@@ -253,7 +251,10 @@ func (l factLimits) lift(limit factLimit, property, flag string) string {
 		return l.host.admin(command)
 	}
 	none := "max"
-	if limit.group.version == 1 {
+	switch {
+	case limit.file == "cpuset.cpus":
+		none = l.list
+	case limit.group.version == 1:
 		none = "-1"
 	}
 	return l.host.admin("echo " + none + " | tee " + limit.group.path + "/" + limit.file)
@@ -280,33 +281,35 @@ func (l factLimits) setCondition() Condition {
 	if l.cpus >= l.online {
 		return newCondition(condCPUSet, value, "", "")
 	}
-	remedy := fmt.Sprintf("taskset -c 0-%d COMMAND", l.online-1)
-	if l.setByGroup() {
-		remedy = "widen cpuset.cpus of the cgroup: of a container on its host, docker update --cpuset-cpus=" +
-			fmt.Sprintf("0-%d CONTAINER", l.online-1)
+	remedy := "taskset -c " + l.list + " COMMAND"
+	if group, ok := l.setByGroup(); ok {
+		remedy = l.lift(factLimit{group: group, file: "cpuset.cpus"}, "AllowedCPUs="+l.list, "--cpuset-cpus="+l.list)
 	}
 	return newCondition(condCPUSet, value, "parallel work runs on fewer CPUs than the fingerprint of the machine says", remedy)
 }
 
-// setByGroup says whether a cgroup, which taskset cannot leave, set the CPUs.
-func (l factLimits) setByGroup() bool {
+// setByGroup returns the cgroup, which taskset cannot leave, that set the CPUs,
+// and whether it was one: the topmost whose set is not whole.
+func (l factLimits) setByGroup() (cgroupFolder, bool) {
 	groups, err := l.host.cgroups("cpuset")
 	if err != nil {
-		return false
+		return cgroupFolder{}, false
 	}
+	slices.Reverse(groups)
 	for _, g := range groups {
 		for _, file := range []string{"cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"} {
-			if n := cpuListLength(l.host.text(g.path + "/" + file)); n > 0 {
-				return n < l.online
+			if n := cpuListLength(l.host.text(g.path + "/" + file)); n > 0 && n < l.online {
+				return g, true
 			}
 		}
 	}
-	return false
+	return cgroupFolder{}, false
 }
 
 // cpuListLength counts the CPUs of a list such as "0-3,8" (cpuset(7), "List
-// format"); 0 if it is not one.
+// format"); 0 if it is not one. No kernel numbers more than most.
 func cpuListLength(list string) int {
+	const most = 1 << 16
 	n := 0
 	for part := range strings.SplitSeq(strings.TrimSpace(list), ",") {
 		first, last, isRange := strings.Cut(part, "-")
@@ -315,7 +318,7 @@ func cpuListLength(list string) int {
 		}
 		a, errA := strconv.Atoi(first)
 		b, errB := strconv.Atoi(last)
-		if errA != nil || errB != nil || b < a {
+		if errA != nil || errB != nil || a < 0 || b < a || b > most {
 			return 0
 		}
 		n += b - a + 1

@@ -14,7 +14,7 @@ func (h factHost) conditions(ctx context.Context) []Condition {
 	all := []Condition{
 		h.governor(), h.turbo(), h.smt(), h.power(),
 		limits.cpuCondition(), limits.setCondition(), limits.memoryCondition(),
-		h.load(limits.available()), h.pressure(), h.steal(), h.virtualisationRow(),
+		h.load(limits.online), h.pressure(), h.steal(), h.virtualisationRow(),
 		h.swap(ctx), h.hugePages(), h.aslr(),
 	}
 	all = append(all, h.perfEvents()...)
@@ -50,7 +50,9 @@ func unread(name string, err error) Condition {
 	return absentCondition(name, fmt.Sprintf("not readable (%v)", err))
 }
 
-func (h factHost) load(cpus float64) Condition {
+// load counts what runs on the whole machine, in a container too, so that its
+// measure is the machine's CPUs and not what a limit leaves of them.
+func (h factHost) load(cpus int) Condition {
 	text, err := h.read("/proc/loadavg")
 	if err != nil {
 		return unread(condLoad, err)

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"os/exec"
@@ -39,15 +40,16 @@ func (h factHost) machine(ctx context.Context) (perf.Machine, []perf.Warning) {
 	if m.CPU, err = h.cpuModel(ctx); err != nil {
 		missing("CPU model", err)
 	}
-	if m.Cores, err = cpu.CountsWithContext(h.context(ctx), true); err != nil || m.Cores < 1 {
+	if m.Cores, err = cpu.CountsWithContext(h.context(ctx), true); err == nil && m.Cores < 1 {
+		err = errors.New("the system counts none")
+	}
+	if err != nil {
 		// The count that the scheduler gives this process is the best one left.
 		m.Cores = runtime.NumCPU()
 		missing("number of CPUs", err)
 	}
-	if memory, err := mem.VirtualMemoryWithContext(h.context(ctx)); err != nil || memory.Total == 0 {
+	if m.MemoryClass, err = h.memoryClass(ctx); err != nil {
 		missing("memory size", err)
-	} else {
-		m.MemoryClass = memoryClass(memory.Total)
 	}
 	if m.Virtualisation, err = h.virtualisation(); err != nil {
 		missing("virtualisation", err)
@@ -87,6 +89,17 @@ func Toolchain(ctx context.Context, tools ...string) map[string]string {
 	return versions
 }
 
+func (h factHost) memoryClass(ctx context.Context) (string, error) {
+	memory, err := mem.VirtualMemoryWithContext(h.context(ctx))
+	if err == nil && memory.Total == 0 {
+		err = errors.New("the system names no size")
+	}
+	if err != nil {
+		return "", err
+	}
+	return memoryClass(memory.Total), nil
+}
+
 // memoryClass is a memory size in bytes, rounded up to a power of two GiB. The
 // kernel keeps some of the memory for itself and firmware some more, so that
 // equal machines show different totals; of the class they show one.
@@ -116,7 +129,7 @@ func (h factHost) cpuModel(ctx context.Context) (string, error) {
 		return strings.Join(models, " + "), nil
 	}
 	if err == nil {
-		err = fmt.Errorf("the system names no model")
+		err = errors.New("the system names no model")
 	}
 	return "", err
 }
@@ -141,7 +154,7 @@ func cpuName(info cpu.InfoStat) string {
 func kernelRelease(ctx context.Context) (string, error) {
 	release, err := host.KernelVersionWithContext(ctx)
 	if err == nil && release == "" {
-		err = fmt.Errorf("the system names no release")
+		err = errors.New("the system names no release")
 	}
 	return release, err
 }

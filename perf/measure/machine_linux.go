@@ -97,7 +97,7 @@ func (h factHost) virtualisation() (string, error) {
 func (h factHost) hypervisor() (string, error) {
 	cpuinfo, err := h.read("/proc/cpuinfo")
 	if err != nil {
-		return "", fmt.Errorf("cannot tell whether this is a virtual machine: %w", err)
+		return "", err
 	}
 	if strings.Contains(strings.ToLower(h.text("/proc/sys/kernel/osrelease")), "microsoft") {
 		return "wsl", nil
@@ -134,9 +134,11 @@ func (h factHost) hypervisorName() string {
 	case strings.Contains(clocks, "xen"):
 		return "xen"
 	}
-	tree := strings.TrimRight(h.text("/proc/device-tree/hypervisor/compatible"), "\x00")
-	name, _, _ := strings.Cut(tree, ",")
-	return strings.TrimPrefix(name, "linux,")
+	// The first of a list of "maker,name-version", each ended by a zero byte.
+	tree, _, _ := strings.Cut(h.text("/proc/device-tree/hypervisor/compatible"), "\x00")
+	_, name, _ := strings.Cut(tree, ",")
+	name, _, _ = strings.Cut(name, "-")
+	return name
 }
 
 // cpuFlags returns the first flags line of /proc/cpuinfo. Only x86 has one; it

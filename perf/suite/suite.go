@@ -33,7 +33,15 @@ type Command struct {
 	Env  []string // KEY=VALUE, added to the environment of the runner
 }
 
-func (c Command) String() string { return JoinWords(c.Args) }
+// String is the command as a person would type it. [Work] stays as it is, so that the
+// line runs in a shell that has set a variable of that name.
+func (c Command) String() string {
+	out := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		out[i] = showWord(a)
+	}
+	return strings.Join(out, " ")
+}
 
 // A File is an input that a workload needs. Name starts with [Work].
 type File struct {
@@ -220,15 +228,31 @@ func (s Suite) Names() []string {
 
 // Expand replaces [Work] by the folder work in the command.
 func (c Command) Expand(work string) Command {
-	return Command{expandAll(c.Args, work), strings.ReplaceAll(c.Dir, Work, work), expandAll(c.Env, work)}
+	return Command{expandAll(c.Args, work), expand(c.Dir, work), expandAll(c.Env, work)}
 }
 
 func expandAll(list []string, work string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = strings.ReplaceAll(s, Work, work)
+		out[i] = expand(s, work)
 	}
 	return out
+}
+
+// expand replaces [Work] in s. A longer name that begins like it, such as $WORKSPACE
+// in a line for a shell, is somebody else's.
+func expand(s, work string) string {
+	var b strings.Builder
+	for {
+		at := indexWork(s)
+		if at < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:at])
+		b.WriteString(work)
+		s = s[at+len(Work):]
+	}
 }
 
 // Expand replaces [Work] by the folder work everywhere in the workload.
@@ -244,7 +268,7 @@ func (w Workload) Expand(work string) Workload {
 	w.Fresh, w.CleanEnv, w.Creates = expandAll(w.Fresh, work), expandAll(w.CleanEnv, work), expandAll(w.Creates, work)
 	files := make([]File, len(w.Files))
 	for i, f := range w.Files {
-		files[i] = File{strings.ReplaceAll(f.Name, Work, work), strings.ReplaceAll(f.Content, Work, work)}
+		files[i] = File{expand(f.Name, work), expand(f.Content, work)}
 	}
 	w.Files = files
 	return w

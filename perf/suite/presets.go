@@ -153,7 +153,7 @@ type CargoOptions struct {
 // Cargo is the suite of a Cargo project: its clean release build, its tests, and
 // the startup of its program, if it has exactly one.
 func Cargo(o CargoOptions) Suite {
-	s := Suite{Name: o.Name, Subject: "the Cargo project " + o.Name, Dir: o.Dir}
+	s := Suite{Name: fileName(o.Name), Subject: "the Cargo project " + o.Name, Dir: o.Dir}
 	s.Workloads = []Workload{cargoBuild(o.Dir, time.Minute)}
 	s.Objectives = []Objective{buildTime()}
 	if len(o.Bins) == 1 {
@@ -214,7 +214,7 @@ type GoModuleOptions struct {
 // GoModule is the suite of a Go module: a build with an empty cache, its tests, and
 // the startup of its program, if it has exactly one.
 func GoModule(o GoModuleOptions) Suite {
-	s := Suite{Name: path.Base(o.Name), Subject: "the Go module " + o.Name, Dir: o.Dir}
+	s := Suite{Name: fileName(lastElement(o.Name)), Subject: "the Go module " + o.Name, Dir: o.Dir}
 	build := Workload{
 		Name:     "build",
 		Command:  Command{Args: []string{"go", "build", "./..."}, Dir: o.Dir},
@@ -226,7 +226,7 @@ func GoModule(o GoModuleOptions) Suite {
 	s.Objectives = []Objective{buildTime()}
 	var startup []Workload
 	if len(o.Mains) == 1 {
-		bin := Work + "/bin/" + path.Base(o.Mains[0]) + o.Exe
+		bin := Work + "/bin/" + lastElement(o.Mains[0]) + o.Exe
 		help := helpOf(bin, o.Dir)
 		help.Setup = []Command{{Args: []string{"go", "build", "-o", bin, o.Mains[0]}, Dir: o.Dir}}
 		startup = append(startup, help)

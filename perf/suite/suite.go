@@ -154,17 +154,21 @@ func (s Suite) ObjectivesOf(name string) []Objective {
 	return out
 }
 
-// CheckValid reports what makes the suite impossible to run: an unknown or later
-// workload under Needs, a name that stands twice, an objective on a workload that
-// is not there, limits in the wrong order.
+// CheckValid reports what makes the suite impossible to run, before anything is run:
+// a name that cannot be that of a folder, an unknown or later workload under Needs, a
+// name that stands twice, a folder to be emptied that is not below [Work], an
+// objective on a workload that is not there, limits in the wrong order.
 func (s Suite) CheckValid() error {
+	if s.Name != fileName(s.Name) && s.Name != adHocName {
+		return fmt.Errorf("suite %q: its results are kept in a folder of its name, so call it %q", s.Name, fileName(s.Name))
+	}
 	seen := map[string]bool{}
 	for _, w := range s.Workloads {
-		if w.Name == "" || seen[w.Name] {
-			return fmt.Errorf("suite %s: the workload name %q is empty or stands there twice", s.Name, w.Name)
+		if seen[w.Name] {
+			return fmt.Errorf("suite %s: the workload %q stands there twice", s.Name, w.Name)
 		}
-		if len(w.Command.Args) == 0 {
-			return fmt.Errorf("suite %s: workload %q has no command", s.Name, w.Name)
+		if err := w.check(); err != nil {
+			return fmt.Errorf("suite %s: workload %q: %w", s.Name, w.Name, err)
 		}
 		for _, n := range w.Needs {
 			if !seen[n] {
@@ -185,8 +189,8 @@ func (s Suite) CheckValid() error {
 			return fmt.Errorf("suite %s: the objective %q stands there twice", s.Name, o.Name)
 		}
 		names[o.Name] = true
-		if err := o.checkLimits(); err != nil {
-			return fmt.Errorf("suite %s: %w", s.Name, err)
+		if err := o.check(); err != nil {
+			return fmt.Errorf("suite %s: objective %q: %w", s.Name, o.Name, err)
 		}
 	}
 	return nil
@@ -205,14 +209,6 @@ func (w Workload) checkPatterns() error {
 		if _, err := regexp.Compile(p); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// checkLimits makes sure that critical is not better than target.
-func (o Objective) checkLimits() error {
-	if o.Metric.Better == perf.Higher && o.Critical > o.Target || o.Metric.Better != perf.Higher && o.Critical < o.Target {
-		return fmt.Errorf("objective %q: critical %s is stricter than target %s", o.Name, o.Metric.Unit.Format(o.Critical), o.Metric.Unit.Format(o.Target))
 	}
 	return nil
 }

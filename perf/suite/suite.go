@@ -1,10 +1,16 @@
 // Package suite says what to measure, as data: which commands, in which order,
 // against which limits.
 //
-// A [Suite] is a graph of [Workload] values and a list of [Objective] values. It
-// runs nothing and reads nothing: perf/experiment runs a suite, perf/stats judges
-// it. The presets ([Cleanroom], [Clnrm], [Cargo], [GoModule]) state every command
-// that they run, so that [Suite.Plan] can print them beforehand.
+// A [Suite] is a graph of [Workload] values and a list of [Objective] values. The
+// presets ([Cleanroom], [Clnrm], [Cargo], [GoModule]) are suites of known projects,
+// and [AdHoc] makes one of a command line. A suite states every command that is run,
+// so that it can be printed beforehand; [Suite.Select] and [Suite.Set] restrict it and
+// move its limits, and [Suite.Plan] fits it into the time of a [Mode].
+//
+// The package runs nothing, reads no file and measures nothing: whoever wants a single
+// number of a single process needs perf/measure alone. perf/experiment runs the steps
+// of a plan, perf/stats judges what came out against the objectives, and perf/report
+// prints both the plan and the result.
 //
 // Commands, directories and environments may contain [Work], which stands for a
 // folder that belongs to one run and is removed with it. What a workload builds

@@ -47,6 +47,8 @@ func verdictText(c perf.Comparison) string {
 	return string(c.Verdict)
 }
 
+const nothingCompared = "nothing was compared: the run and the baseline have no metric in common that could be"
+
 const colVerdict = 6
 
 func comparisonTable(out *writer, list []perf.Comparison, st Style) {
@@ -62,12 +64,17 @@ func comparisonTable(out *writer, list []perf.Comparison, st Style) {
 	}
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b perf.Comparison) int { return rank(a) - rank(b) })
-	for _, c := range sorted {
+	for i, c := range sorted {
+		if i > 0 && c.Gate != sorted[i-1].Gate {
+			t.blank()
+		}
 		t.add(comparisonRow(c)...)
 	}
-	if len(t.rows) > 0 {
-		out.table(t, st)
+	if len(t.rows) == 0 {
+		out.printf("%s\n", nothingCompared)
+		return
 	}
+	out.table(t, st)
 }
 
 // rank puts what gates first.
@@ -163,5 +170,5 @@ func ComparisonHeadline(r *perf.Result) string {
 	case len(others) > 0:
 		return clean(strings.Join(others, ", "))
 	}
-	return "nothing was compared: the run and the baseline have no metric in common that could be"
+	return nothingCompared
 }

@@ -42,7 +42,7 @@ func planStep(out *writer, s suite.Step, dir string, st Style) {
 	case 1:
 		line("writes", s.Files[0].Name)
 	default:
-		line("writes", fmt.Sprintf("%d files, as %s", n, s.Files[0].Name))
+		line("writes", fmt.Sprintf("%d files, such as %s", n, s.Files[0].Name))
 	}
 	run := s.Command
 	if s.Wanted {

@@ -22,10 +22,14 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 	for _, o := range r.Objectives {
 		t.objective(r, o)
 	}
+	t.blank()
 	for i := range r.Workloads {
 		t.workload(r, &r.Workloads[i])
 	}
-	if len(t.rows) > 0 {
+	t.trim()
+	if len(t.rows) == 0 {
+		out.printf("Nothing was measured.\n")
+	} else {
 		out.table(&t.table, st)
 		t.notes.print(out, st)
 	}
@@ -48,7 +52,7 @@ func head(out *writer, r *perf.Result, st Style) {
 
 func machineLine(m perf.Machine) string {
 	var parts []string
-	for _, p := range []string{m.CPU, cores(m.Cores), m.MemoryClass, m.OS + "/" + m.Arch, m.Virtualisation} {
+	for _, p := range []string{m.CPU, coresOf(m.Cores), m.MemoryClass, m.OS + "/" + m.Arch, m.Virtualisation} {
 		if p != "" {
 			parts = append(parts, clean(p))
 		}
@@ -56,11 +60,20 @@ func machineLine(m perf.Machine) string {
 	return "on " + strings.Join(parts, ", ") + "; fingerprint " + clean(m.Fingerprint)
 }
 
-func cores(n int) string {
-	if n == 1 {
-		return "1 core"
+// coresOf words a number of cores; 0 is one that is not known.
+func coresOf(n int) string {
+	if n == 0 {
+		return ""
 	}
-	return fmt.Sprintf("%d cores", n)
+	return plural(n, "core")
+}
+
+// inUse prints how many cores were busy on average, of those that there are.
+func inUse(busy float64, n int) string {
+	if n == 0 {
+		return fmt.Sprintf("%.2f", busy)
+	}
+	return fmt.Sprintf("%.2f of %d", busy, n)
 }
 
 // Columns of the table of a run.
@@ -149,8 +162,7 @@ func (t *resultTable) metric(r *perf.Result, w *perf.WorkloadResult, m perf.Seri
 	name, scale := m.Name, newRowScale(m.Unit, m.Summary.Center)
 	row[colEstimate] = scale.format(m.Summary.Center)
 	if m.Metric == perf.Utilisation {
-		name = "cores in use"
-		row[colEstimate] = fmt.Sprintf("%.2f of %d", m.Summary.Center, r.Machine.Cores)
+		name, row[colEstimate] = "cores in use", inUse(m.Summary.Center, r.Machine.Cores)
 	}
 	row[colName] = shorten(clean(w.Name), maxName) + " " + clean(name)
 	row[colInterval] = scale.interval(m.Summary.Low, m.Summary.High)

@@ -162,6 +162,7 @@ func ComparisonHeadline(r *perf.Result) string {
 			slower = append(slower, name+" is SLOWER")
 		case perf.Invalid, perf.VerdictUnsure:
 			others = append(others, name+" is "+verdictText(c))
+		default: // nobody minds FASTER or NO CHANGE
 		}
 	}
 	switch {

@@ -80,7 +80,7 @@ const maxPlanArgs = 400
 // commandLine prints a command with its environment as a shell takes it, and the
 // folder where that is not dir.
 func commandLine(c suite.Command, dir string) string {
-	var words []string
+	words := make([]string, 0, len(c.Env)+1)
 	for _, e := range c.Env {
 		key, value, _ := strings.Cut(e, "=")
 		words = append(words, key+"="+suite.Command{Args: []string{value}}.String())

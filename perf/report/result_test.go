@@ -124,7 +124,7 @@ func TestHeadline(t *testing.T) {
 func TestSaved(t *testing.T) {
 	var b strings.Builder
 	for _, exit := range []int{perf.ExitOK, perf.ExitFailure, perf.ExitUsage, perf.ExitGate, perf.ExitUnjudged} {
-		if err := Saved(&b, ".perf/runs/x/result.json", exit, 83400*time.Millisecond); err != nil {
+		if err := Saved(&b, ".perf/runs/x/result.json", exit, 83400*time.Millisecond-time.Duration(exit)*20*time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}

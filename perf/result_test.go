@@ -1,6 +1,9 @@
 package perf
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // value returns a pointer to v, for the numbers of a result that may be missing.
 func value(v float64) *float64 { return &v }
@@ -24,7 +27,7 @@ func fullResult() *Result {
 				Metrics: []Series{{Wall, Sample{12.5}}}},
 			{Name: "cli startup", Command: []string{"sh", "-c", "cleanroom --help > /dev/null && true"}, State: StateOK,
 				Metrics: []Series{
-					{Wall, Sample{0.0021, 0.0019, 0.0023, -0.0, 1e-300}},
+					{Wall, Sample{0.0021, 0.0019, 0.0023, math.Copysign(0, -1), 1e-300}},
 					{PeakMemory, Sample{4_100_000, 4_200_000}},
 				},
 				Warnings: []Warning{{WarnContention, "another process had the CPU; close it"}}},

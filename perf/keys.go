@@ -50,6 +50,10 @@ func (w *keyWalk) value(t reflect.Type, path []any) *keyFault {
 			return w.samples(path)
 		}
 		return w.list(t.Elem(), path)
+	case reflect.Pointer:
+		if t.Elem().Kind() == reflect.Struct {
+			return w.optional(t.Elem(), path)
+		}
 	}
 	return w.leaf(t, path)
 }
@@ -98,10 +102,23 @@ func (w *keyWalk) list(elem reflect.Type, path []any) *keyFault {
 	return nil
 }
 
+// optional reads an object that may be null.
+func (w *keyWalk) optional(t reflect.Type, path []any) *keyFault {
+	if open, err := w.dec.Token(); err != nil || open == nil {
+		return nil
+	}
+	return w.members(t, path)
+}
+
 func (w *keyWalk) object(t reflect.Type, path []any) *keyFault {
 	if open, err := w.dec.Token(); err != nil || open == nil {
 		return w.fault(path, "null stands where an object belongs")
 	}
+	return w.members(t, path)
+}
+
+// members reads an object whose opening brace has been read.
+func (w *keyWalk) members(t reflect.Type, path []any) *keyFault {
 	fields, seen := jsonFields(t), map[string]bool{}
 	for w.dec.More() {
 		token, err := w.dec.Token()

@@ -145,11 +145,10 @@ func (j *job) timed(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// throughputOf is the metric of a workload's throughput. What the items are stands
-// in the workload; the unit is per second.
+// throughputOf is the metric of a workload's throughput, in its items a second.
 func throughputOf(items *suite.Items) perf.Metric {
 	m := perf.Throughput
-	m.Name = "throughput (" + items.Unit + ")"
+	m.Unit = perf.Unit(items.Unit) + perf.PerSecond
 	return m
 }
 

@@ -87,13 +87,16 @@ func TestProcessMetrics(t *testing.T) {
 	if w.State != perf.StateOK {
 		t.Fatalf("%s: %s", w.State, w.Reason)
 	}
-	for _, name := range []string{"wall", "user", "system", "cpu", "cpu utilisation", "throughput (files)"} {
+	for _, name := range []string{"wall", "user", "system", "cpu", "cpu utilisation", "throughput"} {
 		if s, ok := w.Series(name); !ok || len(s.Samples) != 2 || s.Summary == nil {
 			t.Errorf("%s: %v, want 2 samples and a summary", name, s)
 		}
 	}
 	wall, _ := w.Series("wall")
-	rate, _ := w.Series("throughput (files)")
+	rate, _ := w.Series("throughput")
+	if rate.Unit != "files/sec" {
+		t.Errorf("throughput in %s, want files/sec", rate.Unit)
+	}
 	if got, want := rate.Samples[0], 7/wall.Samples[0]; got != want {
 		t.Errorf("throughput %v, want 7 files over the wall time: %v", got, want)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"strings"
 	"time"
@@ -149,7 +150,9 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 	s, warnings := experiment.Commit(ctx, strings.ReplaceAll(c.suite.Dir, suite.Work, r.space.Dir))
 	s.Name = c.suite.Subject
 	r.result.Subject, r.result.Warnings = s, append(r.result.Warnings, warnings...)
-	return r.engine(ctx, c.suite.Plan(c.mode, c.wanted))
+	steps := c.suite.Plan(c.mode, c.wanted)
+	r.learnCosts(steps)
+	return r.engine(ctx, steps)
 }
 
 // describe fills in what is known before anything is measured.
@@ -157,7 +160,16 @@ func (r *run) describe(ctx context.Context, c choice) {
 	r.result.Suite, r.result.Mode, r.result.Only = c.suite.Name, c.mode.Name, c.only
 	r.policy = c.policy
 	r.result.Machine, r.result.Warnings = measure.Machine(ctx)
+	maps.Copy(r.result.Machine.Toolchain, measure.Toolchain(ctx, c.suite.Toolchain()...))
 	r.result.Subject.Name = c.suite.Subject
+}
+
+// learnCosts takes what a costly step took the last time for what it will take now.
+func (r *run) learnCosts(steps []suite.Step) {
+	last, _, err := r.store.Newest(func(res *perf.Result) bool { return res.Suite == r.result.Suite && res.Complete })
+	if err == nil {
+		experiment.LearnCosts(steps, last)
+	}
 }
 
 // engine goes through the steps, saving what is known after each.

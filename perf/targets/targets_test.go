@@ -12,7 +12,7 @@ import (
 func TestBenchmarksOfABinary(t *testing.T) {
 	dir := t.TempDir()
 	o := call(t, dir, fakeClnrm(t), "benchmarks", "-set=memory=900MB")
-	o.want(t, 0, "cli startup", "MET", "self-test throughput (tests)", "exit status 0")
+	o.want(t, 0, "cli startup", "MET", "self-test throughput", "tests/s", "exit status 0")
 	nothingLeft(t, dir)
 	list := results(t, dir)
 	if len(list) != 1 || !list[0].Whole() || list[0].Suite != "clnrm" {

@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "write the golden files")
 // The steps that a test runs are processes of this binary for the same reason.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-test.") {
+		leaveQuickly()
 		os.Exit(start(os.Args, streams{os.Stdout, os.Stderr}))
 	}
 	os.Exit(m.Run())

@@ -2,6 +2,7 @@ package measure_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -126,3 +127,6 @@ func must(err error) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// ctxNever is the context of a role, which ends by being killed.
+var ctxNever = context.Background()

@@ -325,10 +325,8 @@ func TestNothingAccumulates(t *testing.T) {
 		}
 	}
 	// A goroutine that has handed its result over may take a moment to be gone.
-	for range 1000 {
-		if runtime.NumGoroutine() <= goroutines {
-			break
-		}
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > goroutines && time.Now().Before(deadline) {
 		runtime.Gosched()
 	}
 	fds2, goroutines2, children2 := count()

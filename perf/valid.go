@@ -51,7 +51,7 @@ func (r *Result) check() *problem {
 	if msg := schemaFault(r.Schema); msg != "" {
 		return &problem{[]any{"schema"}, msg}
 	}
-	if r.ID == "" || fileName(r.ID) != r.ID {
+	if r.ID == "" || FileName(r.ID) != r.ID {
 		return &problem{[]any{"id"}, fmt.Sprintf("%q is not an identifier", r.ID)}
 	}
 	if r.Suite == "" {
@@ -66,7 +66,7 @@ func (r *Result) check() *problem {
 	if r.Machine.Cores < 0 {
 		return &problem{[]any{"machine", "cores"}, fmt.Sprintf("%d is negative", r.Machine.Cores)}
 	}
-	if r.Machine.Fingerprint == "" || fileName(r.Machine.Fingerprint) != r.Machine.Fingerprint {
+	if r.Machine.Fingerprint == "" || FileName(r.Machine.Fingerprint) != r.Machine.Fingerprint {
 		return &problem{[]any{"machine", "fingerprint"}, fmt.Sprintf("%q is not a fingerprint", r.Machine.Fingerprint)}
 	}
 	return r.checkLists()

@@ -244,12 +244,16 @@ func (j *job) failure(ctx context.Context, run measure.Run, err error) error {
 	return &Failure{err.Error() + j.log(run)}
 }
 
+// maxLogName bounds the name of a log: a workload may be named after a whole command.
+const maxLogName = 80
+
 // log keeps the output of a run that failed, and says where.
 func (j *job) log(run measure.Run) string {
 	if j.Logs == "" || len(run.Output) == 0 {
 		return ""
 	}
-	name := filepath.Join(j.Logs, strings.ReplaceAll(j.w.Name, " ", "-")+".log")
+	name := perf.FileName(j.w.Name)
+	name = filepath.Join(j.Logs, name[:min(len(name), maxLogName)]+".log")
 	if err := os.WriteFile(name, run.Output, 0o644); err != nil {
 		return fmt.Sprintf("\n(its output could not be kept: %v)", err)
 	}

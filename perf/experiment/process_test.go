@@ -135,6 +135,19 @@ func TestFailedCommand(t *testing.T) {
 	}
 }
 
+func TestLogOfAnOddName(t *testing.T) {
+	p := Processes{Work: t.TempDir(), Logs: t.TempDir()}
+	w := suite.Workload{Name: "cat /dev/zero; " + strings.Repeat("x", 300), Command: play(t, "fail"), Min: 1, Max: 1}
+	r := new(perf.Result)
+	if err := (Engine{New: p.Runner}).Run(t.Context(), plan(suite.Suite{Name: "s", Workloads: []suite.Workload{w}}), r); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := os.ReadDir(p.Logs)
+	if err != nil || len(logs) != 1 || !strings.HasPrefix(logs[0].Name(), "cat--dev-zero") {
+		t.Errorf("logs %v (%v), want one whose name a file can have", logs, err)
+	}
+}
+
 func TestFailedHook(t *testing.T) {
 	w, _ := measureOne(t, suite.Workload{Command: play(t, "nothing"), Prepare: []suite.Command{play(t, "fail")}})
 	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "in its prepare: ") {

@@ -39,6 +39,7 @@ type choice struct {
 	only   []string
 	mode   suite.Mode
 	policy experiment.Policy
+	adHoc  bool // a command of the user's, no suite
 }
 
 // choose finds the suite and applies the flags. Whatever makes no sense is an error
@@ -149,7 +150,10 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 	defer func() { err = errors.Join(err, remove()) }()
 	s, warnings := experiment.Commit(ctx, strings.ReplaceAll(c.suite.Dir, suite.Work, r.space.Dir))
 	s.Name = c.suite.Subject
-	r.result.Subject, r.result.Warnings = s, append(r.result.Warnings, warnings...)
+	r.result.Subject = s
+	if !c.adHoc { // a command need not come from a repository
+		r.result.Warnings = append(r.result.Warnings, warnings...)
+	}
 	steps := c.suite.Plan(c.mode, c.wanted)
 	r.learnCosts(steps)
 	return r.engine(ctx, steps)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -136,8 +137,11 @@ func openRun(con console) (*run, error) {
 	if r.dir, err = r.store.Create(r.result.ID); err != nil {
 		return nil, err
 	}
-	r.space, err = experiment.OpenWorkspace(r.dir)
-	return r, err
+	if r.space, err = experiment.OpenWorkspace(r.dir); err != nil {
+		_ = os.Remove(r.dir) // only an empty folder goes
+		return nil, err
+	}
+	return r, nil
 }
 
 // measure runs the chosen suite and fills in the result.

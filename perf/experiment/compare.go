@@ -67,12 +67,23 @@ func compareSeries(old *perf.Result, w *perf.WorkloadResult, m perf.Series) perf
 		return invalid(c, fmt.Sprintf("the baseline has %s in %s (%s is better) and the run in %s (%s is better)", m.Name, series.Unit, series.Better, m.Unit, m.Better))
 	}
 	c.Old.Samples = series.Samples
-	if base.State != perf.StateOK || w.State != perf.StateOK {
-		c.Reason = "one of the runs did not end well: " + base.Reason + w.Reason
-		return c
+	if reason := unfit(base, w); reason != "" {
+		return invalid(c, reason)
 	}
 	verdict(&c, m.Metric)
 	return c
+}
+
+// unfit says why the samples of a workload that did not end well decide nothing: they
+// are the runs that happened to succeed. It is empty for two that did.
+func unfit(base, w *perf.WorkloadResult) string {
+	switch {
+	case w.State != perf.StateOK:
+		return fmt.Sprintf("%s is %s in this run: %s", w.Name, w.State, w.Reason)
+	case base.State != perf.StateOK:
+		return fmt.Sprintf("%s is %s in the baseline: save a new one", w.Name, base.State)
+	}
+	return ""
 }
 
 func blank(workload string, m perf.Metric) perf.Comparison {

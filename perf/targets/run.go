@@ -146,7 +146,7 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	s, warnings := experiment.Commit(ctx, strings.ReplaceAll(c.suite.Dir, suite.Work, r.space.Dir))
+	s, warnings := c.commit(ctx, r.space.Dir)
 	s.Name = c.suite.Subject
 	r.result.Subject, r.result.Warnings = s, append(r.result.Warnings, warnings...)
 	return r.engine(ctx, c.suite.Plan(c.mode, c.wanted))

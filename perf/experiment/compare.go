@@ -49,7 +49,7 @@ func center(s perf.Sample) *float64 {
 	return &m
 }
 
-func isTime(m perf.Metric) bool { return m.Unit == perf.Second || m.Unit == perf.PerSecond }
+func isTime(m perf.Metric) bool { return m.Unit == perf.Second || m.Unit.IsRate() }
 
 // compareSeries compares one series with the baseline's of the same name.
 func compareSeries(old *perf.Result, w *perf.WorkloadResult, m perf.Series) perf.Comparison {

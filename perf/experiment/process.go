@@ -145,11 +145,10 @@ func (j *job) timed(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// throughputOf is the metric of a workload's throughput. What the items are stands
-// in the workload; the unit is per second.
+// throughputOf is the metric of a workload's throughput, in its items a second.
 func throughputOf(items *suite.Items) perf.Metric {
 	m := perf.Throughput
-	m.Name = "throughput (" + items.Unit + ")"
+	m.Unit = perf.Unit(items.Unit) + perf.PerSecond
 	return m
 }
 
@@ -245,12 +244,16 @@ func (j *job) failure(ctx context.Context, where string, run measure.Run, err er
 	return &Failure{where + reasonFor(run, err, j.w.Cause) + j.log(run)}
 }
 
+// maxLogName bounds the name of a log: a workload may be named after a whole command.
+const maxLogName = 80
+
 // log keeps the output of a run that failed, and says where.
 func (j *job) log(run measure.Run) string {
 	if j.Logs == "" || len(run.Output) == 0 {
 		return ""
 	}
-	name := filepath.Join(j.Logs, strings.ReplaceAll(j.w.Name, " ", "-")+".log")
+	name := perf.FileName(j.w.Name)
+	name = filepath.Join(j.Logs, name[:min(len(name), maxLogName)]+".log")
 	if err := os.WriteFile(name, run.Output, 0o644); err != nil {
 		return fmt.Sprintf("\n(its output could not be kept: %v)", err)
 	}

@@ -68,8 +68,8 @@ func (c *census) add(tid, creator int, vfork bool) {
 		return // killed before it was seen
 	}
 	group, ok := procField(data, "Tgid:")
-	if !ok {
-		return
+	if !ok || bytes.Contains(data, []byte("\nState:\tZ")) {
+		return // it began and ended before its creator's event was handled
 	}
 	pid := int(group)
 	c.owner[tid] = pid

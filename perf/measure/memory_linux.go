@@ -274,13 +274,9 @@ func (t *tracer) endRest(ended <-chan struct{}) error {
 	if closedWithin(ended, wait) {
 		return nil
 	}
-	for _, pid := range t.census.live() {
-		t.run.LeftBehind = append(t.run.LeftBehind, processName(pid))
-	}
+	t.run.LeftBehind, _ = name(t.census.live(), nil, nil)
 	for begin := time.Now(); time.Since(begin) < killLimit; {
-		for _, pid := range t.census.live() {
-			unix.Kill(pid, unix.SIGKILL)
-		}
+		killAll(t.census.live())
 		if closedWithin(ended, killAgain) {
 			return nil
 		}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -275,24 +273,6 @@ func (r *Run) setUsage(u *unix.Rusage) {
 	r.HasFaults = true
 	r.MinorFaults, r.MajorFaults = int64(u.Minflt), int64(u.Majflt)
 	r.Voluntary, r.Involuntary = int64(u.Nvcsw), int64(u.Nivcsw)
-}
-
-// environ is the environment of the command. PWD follows Dir, as a shell
-// would have it, unless the caller composed the environment.
-func (c Command) environ() []string {
-	if c.Env != nil {
-		return c.Env
-	}
-	env := os.Environ()
-	if c.Dir == "" {
-		return env
-	}
-	dir, err := filepath.Abs(c.Dir)
-	if err != nil {
-		return env
-	}
-	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "PWD=") })
-	return append(env, "PWD="+dir)
 }
 
 // setupError is for what fails before there is anything to start.

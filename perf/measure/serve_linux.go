@@ -130,9 +130,7 @@ func (e *ending) terminate(now time.Time) {
 }
 
 func (e *ending) kill() {
-	for _, pid := range e.members() {
-		unix.Kill(pid, unix.SIGKILL)
-	}
+	killAll(e.members())
 	// Where /proc hides processes, the process group is what is left.
 	unix.Kill(-e.attempt.pid, unix.SIGKILL)
 }

@@ -76,31 +76,55 @@ func (s strays) sweep(wait time.Duration) (left []string, err error) {
 	var noted []int
 	begin := time.Now()
 	for {
-		alive := reapDead(s.found())
-		if len(alive) == 0 {
+		found := s.found()
+		if len(found) == 0 {
 			return left, nil
 		}
+		// The dead count as found: what they forked meanwhile became a child of
+		// this process before they died, but perhaps after it was listed.
+		alive := reapDead(found)
 		passed := time.Since(begin)
-		if passed > wait+killLimit {
-			return left, fmt.Errorf("left processes %v behind, which do not end after SIGKILL; they hang in the kernel", alive)
-		}
-		if passed < wait {
+		switch {
+		case len(alive) == 0:
+		case passed > wait+killLimit:
+			return left, fmt.Errorf("left processes %v behind, which do not end after SIGKILL: they hang in the kernel, or fork faster than they can be found", alive)
+		case passed < wait:
 			awaitDeath(alive, wait-passed)
-			continue
+		default:
+			// Named before any is killed: with its parent gone, a process may be
+			// gone too before it is looked at.
+			tree := descendants(alive)
+			left, noted = name(tree, left, noted)
+			killAll(tree)
+			awaitDeath(alive, killAgain)
 		}
-		// Named before any is killed: with its parent gone, a process may be
-		// gone too before it is looked at.
-		tree := descendants(alive)
-		for _, pid := range tree {
-			if !slices.Contains(noted, pid) {
-				noted = append(noted, pid)
-				left = append(left, processName(pid))
-			}
+	}
+}
+
+// maxLeft bounds what is said about a command that left a crowd behind.
+const maxLeft = 50
+
+// name appends the command lines of those pids that are not noted yet.
+func name(pids []int, left []string, noted []int) ([]string, []int) {
+	for _, pid := range pids {
+		if len(noted) < maxLeft && !slices.Contains(noted, pid) {
+			noted = append(noted, pid)
+			left = append(left, processName(pid))
 		}
-		for _, pid := range tree {
-			unix.Kill(pid, unix.SIGKILL)
+	}
+	return left, noted
+}
+
+// killAll sends SIGKILL to processes of sessions other than ours and to their
+// process groups: a group is killed in one step, which what forks in a loop
+// cannot outrun.
+func killAll(pids []int) {
+	own := unix.Getpgrp()
+	for _, pid := range pids {
+		if group, err := unix.Getpgid(pid); err == nil && group > 1 && group != own {
+			unix.Kill(-group, unix.SIGKILL)
 		}
-		awaitDeath(alive, killAgain)
+		unix.Kill(pid, unix.SIGKILL)
 	}
 }
 

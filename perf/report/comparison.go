@@ -45,7 +45,9 @@ func comparisonTable(out *writer, list []perf.Comparison, st Style) {
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b perf.Comparison) int { return rank(a) - rank(b) })
 	for _, c := range sorted {
-		t.add(comparisonRow(c)...)
+		if c.Gate || inTable(perf.Metric{Name: c.Metric, Unit: c.Unit, Better: c.Better}) {
+			t.add(comparisonRow(c)...)
+		}
 	}
 	if len(t.rows) > 0 {
 		out.table(t, st)

@@ -224,6 +224,24 @@ func (s Suite) Names() []string {
 	return out
 }
 
+// toolchains are the build tools whose version a result should name, by the program
+// that a suite calls. No other command is ever asked for its version: who knows what
+// it would do.
+var toolchains = map[string][]string{"go": {"go"}, "cargo": {"cargo", "rustc"}}
+
+// Toolchain returns the build tools that the suite calls.
+func (s Suite) Toolchain() []string {
+	var out []string
+	for _, w := range s.Workloads {
+		for _, tool := range toolchains[w.Command.Args[0]] {
+			if !slices.Contains(out, tool) {
+				out = append(out, tool)
+			}
+		}
+	}
+	return out
+}
+
 // Expand replaces [Work] by the folder work in the command.
 func (c Command) Expand(work string) Command {
 	return Command{expandAll(c.Args, work), strings.ReplaceAll(c.Dir, Work, work), expandAll(c.Env, work)}

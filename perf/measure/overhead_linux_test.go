@@ -1,5 +1,3 @@
-//go:build linux
-
 package measure_test
 
 import (
@@ -91,4 +89,35 @@ func seconds(d time.Duration) float64 { return d.Seconds() }
 func lowTenth(samples []float64) float64 {
 	slices.Sort(samples)
 	return samples[len(samples)/10]
+}
+
+// BenchmarkSleep reports how much longer than asked a command that waits for
+// 0.2 s is measured to take, its own start included.
+func BenchmarkSleep(b *testing.B) {
+	c := measure.Command{Args: []string{testenv.Tool(b, "sleep"), "0.2"}}
+	var worst time.Duration
+	for b.Loop() {
+		worst = max(worst, mustRun(b, c).Wall-200*time.Millisecond)
+	}
+	b.ReportMetric(seconds(worst)*1e3, "worst-ms-over")
+}
+
+// BenchmarkFlood reports how fast output is drained; the command writes without
+// looking.
+func BenchmarkFlood(b *testing.B) {
+	const size = 1 << 28
+	b.SetBytes(size)
+	for b.Loop() {
+		mustRun(b, role("flood", strconv.Itoa(size)))
+	}
+}
+
+// BenchmarkMemory reports what a memory run of a short command takes.
+func BenchmarkMemory(b *testing.B) {
+	c := measure.Command{Args: []string{testenv.Tool(b, "true")}}
+	for b.Loop() {
+		if _, err := c.RunMemory(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

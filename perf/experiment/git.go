@@ -71,17 +71,27 @@ func Commit(ctx context.Context, dir string) (perf.Subject, []perf.Warning) {
 // A Worktree is a checkout of one ref in a folder of its own.
 type Worktree struct{ Dir, Commit string }
 
+// FindCommit returns the hash of the commit that ref names in the repository at repo.
+// A ref that is not there is a usage error.
+func FindCommit(ctx context.Context, repo, ref string) (string, error) {
+	commit, err := git(ctx, repo, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+	if _, failed := errors.AsType[*Failure](err); failed {
+		return "", perf.Usagef("there is no commit %q %w (fetch it, or name one that `git rev-parse` knows)", ref, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking for the commit %q: %w", ref, err)
+	}
+	return commit, nil
+}
+
 // AddWorktree checks ref of the repository at repo out into dir, which must not
 // exist. The user's own checkout and index are not touched, and no hook of the
 // repository runs. A ref that is not there is a usage error. The caller must remove
 // the worktree; if ctx ends first, nothing is left.
 func AddWorktree(ctx context.Context, repo, ref, dir string) (*Worktree, error) {
-	commit, err := git(ctx, repo, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
-	if _, failed := errors.AsType[*Failure](err); failed {
-		return nil, perf.Usagef("there is no commit %q %w (fetch it, or name one that `git rev-parse` knows)", ref, err)
-	}
+	commit, err := FindCommit(ctx, repo, ref)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the commit %q: %w", ref, err)
+		return nil, err
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {

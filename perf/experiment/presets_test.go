@@ -151,9 +151,9 @@ func wantMet(t *testing.T, r *perf.Result, names ...string) {
 func itemsOf(t *testing.T, r *perf.Result, workload, unit string) int {
 	t.Helper()
 	w := r.Workload(workload)
-	rate, ok := w.Series("throughput (" + unit + ")")
+	rate, ok := w.Series(perf.Throughput.Name)
 	wall, _ := w.Series(perf.Wall.Name)
-	if !ok || len(wall.Samples) == 0 {
+	if !ok || len(wall.Samples) == 0 || rate.Unit != perf.Unit(unit)+perf.PerSecond {
 		t.Errorf("%s has no throughput in %s", workload, unit)
 		return 0
 	}

@@ -6,7 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
 
 // SubjectPackage is the import path of the embedded subject.
@@ -175,7 +176,7 @@ type CargoOptions struct {
 // Cargo is the suite of a Cargo project: its clean release build, its tests, and
 // the startup of its program, if it has exactly one.
 func Cargo(o CargoOptions) Suite {
-	s := Suite{Name: fileName(o.Name), Subject: "the Cargo project " + o.Name, Dir: o.Dir}
+	s := Suite{Name: suiteName(o.Name), Subject: "the Cargo project " + o.Name, Dir: o.Dir}
 	s.Workloads = []Workload{cargoBuild(o.Dir, time.Minute)}
 	s.Objectives = []Objective{buildTime()}
 	if len(o.Bins) == 1 {
@@ -238,7 +239,7 @@ type GoModuleOptions struct {
 // GoModule is the suite of a Go module: a build with an empty cache, its tests, and
 // the startup of its program, if it has exactly one.
 func GoModule(o GoModuleOptions) Suite {
-	s := Suite{Name: fileName(lastElement(o.Name)), Subject: "the Go module " + o.Name, Dir: o.Dir}
+	s := Suite{Name: suiteName(lastElement(o.Name)), Subject: "the Go module " + o.Name, Dir: o.Dir}
 	build := Workload{
 		Name: "build",
 		// Without -o, the program of a module of one package would be written into the
@@ -282,14 +283,8 @@ func lastElement(name string) string {
 	return last
 }
 
-// fileName is name in the characters that the name of a suite may have: baselines lie
-// in folders of that name.
-func fileName(name string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < 128 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-", r)) {
-			return r
-		}
-		return '-'
-	}, name)
-	return cmp.Or(strings.Trim(clean, "."), "project")
+// suiteName makes the name of a suite from that of a project: baselines lie in folders
+// of that name, which do not begin or end with a dot.
+func suiteName(project string) string {
+	return cmp.Or(strings.Trim(perf.FileName(project), "."), "project")
 }

@@ -82,7 +82,7 @@ func subject(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, fmt.Errorf("finding the root of the repository: %w", err)
 	}
-	if s, ok, err := clnrm(root); ok || err != nil {
+	if s, ok, err := clnrm(ctx, root); ok || err != nil {
 		return s, err
 	}
 	if used != nil {
@@ -104,8 +104,9 @@ func subject(ctx context.Context) (source, error) {
 	return source{}, perf.Usagef("%s shows neither a Cargo.toml nor a go.mod: set CLNRM_DIR or CLNRM_BIN to measure clnrm, or call targets.Use in the magefile", root)
 }
 
-// clnrm reads CLNRM_DIR, CLNRM_REF and CLNRM_BIN.
-func clnrm(root string) (source, bool, error) {
+// clnrm reads CLNRM_DIR, CLNRM_REF and CLNRM_BIN. Whatever is wrong with them is said
+// before anything is run.
+func clnrm(ctx context.Context, root string) (source, bool, error) {
 	dir, ref, bin := os.Getenv("CLNRM_DIR"), os.Getenv("CLNRM_REF"), os.Getenv("CLNRM_BIN")
 	if dir == "" && ref == "" && bin == "" {
 		return source{}, false, nil
@@ -113,26 +114,46 @@ func clnrm(root string) (source, bool, error) {
 	if bin != "" && ref != "" {
 		return source{}, true, perf.Usagef("CLNRM_BIN names a built binary and CLNRM_REF a ref to build: set one of them")
 	}
-	dir = filepath.Join(root, dir)
-	if d := os.Getenv("CLNRM_DIR"); filepath.IsAbs(d) {
-		dir = d
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(root, dir)
 	}
-	if bin != "" {
-		abs, err := filepath.Abs(bin)
-		if info, serr := os.Stat(abs); err != nil || serr != nil || !info.Mode().IsRegular() {
-			return source{}, true, perf.Usagef("CLNRM_BIN: there is no file %s", bin)
-		}
-		return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Binary: abs, Exe: exeSuffix()}), built: true}, true, nil
+	var s source
+	var err error
+	switch {
+	case bin != "":
+		s, err = clnrmBinary(dir, bin)
+	case !exists(filepath.Join(dir, "Cargo.toml")):
+		err = perf.Usagef("CLNRM_DIR: %s holds no Cargo.toml: name the root of a clnrm checkout", dir)
+	case ref != "":
+		s, err = clnrmRef(ctx, dir, ref)
+	default:
+		s.suite = suite.Clnrm(suite.ClnrmOptions{Dir: dir, Exe: exeSuffix()})
 	}
-	if !exists(filepath.Join(dir, "Cargo.toml")) {
-		return source{}, true, perf.Usagef("CLNRM_DIR: %s holds no Cargo.toml: name the root of a clnrm checkout", dir)
+	return s, true, err
+}
+
+// clnrmBinary is the binary that CLNRM_BIN names, run in dir.
+func clnrmBinary(dir, bin string) (source, error) {
+	abs, err := filepath.Abs(bin)
+	if info, serr := os.Stat(abs); err != nil || serr != nil || !info.Mode().IsRegular() {
+		return source{}, perf.Usagef("CLNRM_BIN: there is no file %s", bin)
 	}
-	if ref != "" {
-		s := suite.Clnrm(suite.ClnrmOptions{Dir: suite.Work + "/src", Exe: exeSuffix()})
-		s.Subject = "clnrm at " + ref
-		return source{suite: s, repo: dir, ref: ref}, true, nil
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return source{}, perf.Usagef("CLNRM_DIR: there is no folder %s", dir)
 	}
-	return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Exe: exeSuffix()})}, true, nil
+	return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Binary: abs, Exe: exeSuffix()}), built: true}, nil
+}
+
+// clnrmRef is the commit that CLNRM_REF names in the repository at dir. It is looked
+// up now, so that a branch which moves meanwhile does not matter.
+func clnrmRef(ctx context.Context, dir, ref string) (source, error) {
+	commit, err := experiment.FindCommit(ctx, dir, ref)
+	if err != nil {
+		return source{}, fmt.Errorf("CLNRM_REF: %w", err)
+	}
+	s := suite.Clnrm(suite.ClnrmOptions{Dir: suite.Work + "/src", Exe: exeSuffix()})
+	s.Subject = "clnrm at " + ref
+	return source{suite: s, repo: dir, ref: commit}, nil
 }
 
 func exists(path string) bool {

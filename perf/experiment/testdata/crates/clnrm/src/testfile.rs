@@ -24,8 +24,9 @@ impl TestFile {
                 steps += usize::from(table == "steps");
                 continue;
             }
-            let Some((key, value)) = line.split_once('=') else {
-                return Err(format!("line {}: neither a table nor KEY = VALUE", number + 1));
+            let (key, value) = match line.split_once('=') {
+                Some(pair) => pair,
+                None => return Err(format!("line {}: neither a table nor KEY = VALUE", number + 1)),
             };
             let value = value.trim().trim_matches('"').to_string();
             match (table.as_str(), key.trim()) {

@@ -3,6 +3,7 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,6 +43,13 @@ func child(do string, args []string) int {
 		return exitCode(errors.Join(err, f.Close()))
 	case "touch":
 		return exitCode(os.WriteFile(args[0], nil, 0o644))
+	case "hang":
+		conn, err := net.Dial("tcp", args[0])
+		if err != nil {
+			return exitCode(err)
+		}
+		_, err = conn.Read(make([]byte, 1))
+		return exitCode(err)
 	case "unfinished":
 		fmt.Print("Total: 5 tests, 5 passed, 0 failed")
 	}

@@ -67,6 +67,12 @@ type Workload struct {
 	CleanEnv []string
 	// Creates are files that must exist after a run that exits 0.
 	Creates []string
+	// Cause is a regular expression for the place in the output of a failed command
+	// that says why it failed, such as a compiler's first error. Its first match, of
+	// which the groups are taken if it has any, begins the reason that the reader
+	// gets. Empty means what most programs write: a line that begins with "error:",
+	// or else the last line.
+	Cause string
 
 	// Warmup is how many runs come before the first that counts.
 	Warmup int
@@ -184,9 +190,9 @@ func (s Suite) CheckValid() error {
 	return nil
 }
 
-// checkPatterns compiles what counts tests and items.
+// checkPatterns compiles what is looked for in the output.
 func (w Workload) checkPatterns() error {
-	var patterns []string
+	patterns := []string{w.Cause}
 	if w.Tests != nil {
 		patterns = append(patterns, w.Tests.Passed.Pattern, w.Tests.Failed.Pattern)
 	}

@@ -152,7 +152,7 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	s, warnings := experiment.Commit(ctx, strings.ReplaceAll(c.suite.Dir, suite.Work, r.space.Dir))
+	s, warnings := c.commit(ctx, r.space.Dir)
 	s.Name = c.suite.Subject
 	r.result.Subject = s
 	if !c.adHoc { // a command need not come from a repository

@@ -27,7 +27,6 @@ func (a *attempt) serve() (exited time.Time, err error) {
 		now := time.Now()
 		if err != nil && err != unix.EINTR {
 			a.ender.kill()
-			a.reap()
 			return now, fmt.Errorf("%s: poll: %w", a.cmd, err)
 		}
 		if err == nil { // else Revents is stale

@@ -54,6 +54,8 @@ func (a *attempt) traced() (Memory, error) {
 		<-ended
 		return Memory{Run: a.run}, err
 	}
+	// From here on the tree lives, and every path must see it ended: serve
+	// ends with the death of the command, endRest with that of its tree.
 	stop := t.census.sampleEvery(sampleInterval, nil)
 	_, err = a.serve()
 	if !a.abandoned {
@@ -81,7 +83,7 @@ func (a *attempt) sampled() (Memory, error) {
 	select {
 	case stop := <-sampling:
 		stop()
-	default: // it did not start
+	default: // it did not start, and err says why
 	}
 	mem := c.memory()
 	mem.HasPeakBound, mem.PeakBound, mem.Reason = false, 0, reason

@@ -30,10 +30,14 @@ func (t *tracer) start() error {
 	if err != nil {
 		return &StartError{Args: t.cmd.Args, Dir: t.cmd.Dir, Err: err, Remedy: "name CPUs of that list"}
 	}
+	// PTRACE_TRACEME in the child stops it right after execve, before its
+	// first instruction, so nothing of the tree escapes.
 	_, err = t.attempt.start(&syscall.SysProcAttr{Ptrace: true})
 	t.spoilt = unpin() != nil
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSYS):
+		// If it was execve that is not permitted, the run that is only
+		// sampled will say so.
 		return fmt.Errorf("%w: %w", errTraceRefused, err)
 	case err != nil:
 		return t.cmd.startError(t.path, err)
@@ -65,7 +69,9 @@ func (t *tracer) seize() error {
 	if err != nil {
 		return err
 	}
-	if stopEvent(status) == unix.PTRACE_EVENT_STOP { // the SIGSTOP has worked already
+	// Either the SIGSTOP has stopped the process already, or it is about to be
+	// delivered; PTRACE_CONT without a signal drops it then.
+	if stopEvent(status) == unix.PTRACE_EVENT_STOP {
 		if err := unix.Kill(t.pid, unix.SIGCONT); err != nil {
 			return fmt.Errorf("SIGCONT: %w", err)
 		}
@@ -73,6 +79,7 @@ func (t *tracer) seize() error {
 	return ptrace(unix.PTRACE_CONT, t.pid, 0)
 }
 
+// awaitStop waits for the next stop of the command.
 func (t *tracer) awaitStop() (unix.WaitStatus, error) {
 	for {
 		var status unix.WaitStatus
@@ -145,6 +152,7 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) {
 	_ = ptrace(unix.PTRACE_CONT, tid, uintptr(signal))
 }
 
+// isJobStop reports whether s is one of the four signals that stop a process.
 func isJobStop(s unix.Signal) bool {
 	return s == unix.SIGSTOP || s == unix.SIGTSTP || s == unix.SIGTTIN || s == unix.SIGTTOU
 }

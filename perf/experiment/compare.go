@@ -28,7 +28,7 @@ func CompareUnpaired(name string, old, now *perf.Result) []perf.Comparison {
 		for _, m := range w.Metrics {
 			c := compareSeries(old, w, m)
 			c.Old.Ref, c.New.Ref = name, now.ID
-			c.Gate = gateMetrics[m.Name] && !(foreign && isTime(m.Metric))
+			c.Gate = gates(m.Metric, foreign)
 			if c.Gate || len(c.Old.Samples) > 0 {
 				out = append(out, c)
 			}
@@ -47,6 +47,12 @@ func center(s perf.Sample) *float64 {
 	}
 	m := stats.Median(s)
 	return &m
+}
+
+// gates reports whether a metric gates between two sessions. foreign says that they
+// were on different machines.
+func gates(m perf.Metric, foreign bool) bool {
+	return gateMetrics[m.Name] && (!foreign || !isTime(m))
 }
 
 func isTime(m perf.Metric) bool { return m.Unit == perf.Second || m.Unit.IsRate() }
@@ -104,7 +110,7 @@ func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison
 		}
 		w := now.Workload(base.Name)
 		for _, m := range base.Metrics {
-			if !gateMetrics[m.Name] || foreign && isTime(m.Metric) {
+			if !gates(m.Metric, foreign) {
 				continue
 			}
 			if w != nil {

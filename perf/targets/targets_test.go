@@ -259,7 +259,7 @@ func TestBrokenBaseline(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := call(t, dir, env, "baseline:compare", "main", "-gate")
-		o.want(t, 1, filepath.Join("clnrm"), "main.json")
+		o.want(t, 1, "main.json")
 		if strings.Contains(o.stderr, "panic") || strings.Contains(o.stderr, "goroutine") {
 			t.Errorf("%s: panicked:\n%s", name, o.stderr)
 		}

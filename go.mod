@@ -9,6 +9,7 @@ require (
 	github.com/magefile/mage v1.17.2
 	github.com/mattn/go-isatty v0.0.20
 	github.com/shirou/gopsutil/v3 v3.24.5
+	golang.org/x/mod v0.42.0
 	golang.org/x/sys v0.49.0
 )
 

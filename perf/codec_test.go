@@ -144,7 +144,7 @@ func TestDecodeNamesLineAndReason(t *testing.T) {
 		{"merge markers", `  "mode"`, "<<<<<<< HEAD\n  \"mode\"", `<<<<<<<`, "invalid character '<'"},
 		{"key twice", `"mode": "quick",`, "\"mode\": \"quick\",\n\"mode\":\"full\",", `"mode":"full"`, "mode: the key stands there twice"},
 		{"list twice", `"workloads": [`, "\"workloads\": [],\n\"workloads\":[", `"workloads":[`, "workloads: the key stands there twice"},
-		{"key in capitals", `"confidence": 0.95`, `"Confidence": 0.95`, `"Confidence"`, `objectives[0].Confidence: the key is written "confidence"`},
+		{"key in capitals", `"confidence": 0.95`, `"Confidence": 0.95`, `"Confidence"`, `workloads[0].metrics[0].summary.Confidence: the key is written "confidence"`},
 		{"empty id", `"20261123T020304Z-0a1b2c"`, `""`, `"id"`, `id: "" is not an identifier`},
 		{"path as an id", `"20261123T020304Z-0a1b2c"`, `"../x"`, `"id"`, "id: "},
 		{"path as a fingerprint", `"linux-amd64-2c-32g-0badcafe"`, `"a/b"`, `"fingerprint"`, "machine.fingerprint: "},

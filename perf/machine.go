@@ -33,11 +33,11 @@ func (m Machine) ComputeFingerprint() string {
 	sum := sha256.Sum256([]byte(key))
 	memory := strings.ToLower(strings.ReplaceAll(strings.TrimSuffix(m.MemoryClass, "iB"), " ", ""))
 	parts := []string{m.OS, m.Arch, fmt.Sprintf("%dc", m.Cores), memory, hex.EncodeToString(sum[:4])}
-	return fileName(strings.Join(parts, "-"))
+	return FileName(strings.Join(parts, "-"))
 }
 
-// fileName keeps what every file system takes and turns the rest into dashes.
-func fileName(s string) string {
+// FileName keeps what every file system takes and turns the rest into dashes.
+func FileName(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '.', r == '_':

@@ -104,8 +104,9 @@ type Series struct {
 	Summary *Summary `json:"summary,omitempty"`
 }
 
-// A Summary is what a reader is shown of a series: its median and an interval for
-// it at Confidence, null where there are too few values for one.
+// A Summary is what a reader is shown of a series: its median and an interval for it.
+// Low and High are null, and Confidence is 0, where there are too few values for one;
+// elsewhere Confidence is what the interval really reaches.
 type Summary struct {
 	N          int      `json:"n"`
 	Center     float64  `json:"median"`

@@ -1,6 +1,9 @@
 package perf
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // value returns a pointer to v, for the numbers of a result that may be missing.
 func value(v float64) *float64 { return &v }
@@ -21,11 +24,11 @@ func fullResult() *Result {
 		},
 		Workloads: []WorkloadResult{
 			{Name: "build", Command: []string{"go", "build", "./..."}, State: StateOK, OneShot: true,
-				Metrics: []Series{{Wall, Sample{12.5}}}},
+				Metrics: []Series{{Metric: Wall, Samples: Sample{12.5}, Summary: &Summary{N: 1, Center: 12.5, Low: value(12), High: value(13), Min: 12.5, Max: 12.5, Confidence: 0.95}}}},
 			{Name: "cli startup", Command: []string{"sh", "-c", "cleanroom --help > /dev/null && true"}, State: StateOK,
 				Metrics: []Series{
-					{Wall, Sample{0.0021, 0.0019, 0.0023, -0.0, 1e-300}},
-					{PeakMemory, Sample{4_100_000, 4_200_000}},
+					{Metric: Wall, Samples: Sample{0.0021, 0.0019, 0.0023, math.Copysign(0, -1), 1e-300}},
+					{Metric: PeakMemory, Samples: Sample{4_100_000, 4_200_000}},
 				},
 				Warnings: []Warning{{WarnContention, "another process had the CPU; close it"}}},
 			{Name: "self-test", Command: []string{"cleanroom", "self-test"}, State: StateFailed,
@@ -41,7 +44,7 @@ func fullResult() *Result {
 		},
 		Comparisons: []Comparison{{
 			Workload: "cli startup", Metric: "cpu", Unit: Second, Better: Lower, Gate: true, Design: Paired,
-			Old: Arm{"main", Sample{0.002, 0.0021}}, New: Arm{"HEAD", Sample{0.0022, 0.0023}}, Order: "ABBA",
+			Old: Arm{"main", Sample{0.002, 0.0021}, value(0.00205)}, New: Arm{"HEAD", Sample{0.0022, 0.0023}, value(0.00225)}, Order: "ABBA",
 			Seed: 1<<64 - 1, Verdict: Slower, Alpha: 0.01, MinEffect: 0.02, Ratio: value(1.1), Low: value(1.05),
 			High: value(1.15), Evidence: value(143.2), Pairs: 2, Reason: "the interval lies above 1.02",
 		}},

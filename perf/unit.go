@@ -58,8 +58,14 @@ func (u Unit) steps() ([]scaleStep, string) {
 		}
 		return steps, "/" + per
 	}
+	if base, rate := strings.CutSuffix(string(u), "/sec"); rate {
+		return []scaleStep{{1, ""}}, base + "/s"
+	}
 	return []scaleStep{{1, ""}}, string(u)
 }
+
+// IsRate reports whether the unit is a number of things a second, as "tests/sec".
+func (u Unit) IsRate() bool { return strings.HasSuffix(string(u), "/sec") }
 
 // A Scale prints values of one unit in one larger or smaller unit, so that a
 // column can be compared by eye. The zero Scale prints plain numbers.

@@ -51,7 +51,7 @@ func (r *Result) check() *problem {
 	if msg := schemaFault(r.Schema); msg != "" {
 		return &problem{[]any{"schema"}, msg}
 	}
-	if r.ID == "" || fileName(r.ID) != r.ID {
+	if r.ID == "" || FileName(r.ID) != r.ID {
 		return &problem{[]any{"id"}, fmt.Sprintf("%q is not an identifier", r.ID)}
 	}
 	if r.Suite == "" {
@@ -66,7 +66,7 @@ func (r *Result) check() *problem {
 	if r.Machine.Cores < 0 {
 		return &problem{[]any{"machine", "cores"}, fmt.Sprintf("%d is negative", r.Machine.Cores)}
 	}
-	if r.Machine.Fingerprint == "" || fileName(r.Machine.Fingerprint) != r.Machine.Fingerprint {
+	if r.Machine.Fingerprint == "" || FileName(r.Machine.Fingerprint) != r.Machine.Fingerprint {
 		return &problem{[]any{"machine", "fingerprint"}, fmt.Sprintf("%q is not a fingerprint", r.Machine.Fingerprint)}
 	}
 	return r.checkLists()
@@ -120,8 +120,28 @@ func (w *WorkloadResult) check() *problem {
 		if p := s.Samples.check().under("metrics", i, "samples"); p != nil {
 			return p
 		}
+		if p := s.Summary.check(len(s.Samples)).under("metrics", i, "summary"); p != nil {
+			return p
+		}
 	}
 	return nil
+}
+
+// check holds a summary, if there is one, against the n samples that it summarises.
+func (s *Summary) check(n int) *problem {
+	if s == nil {
+		return nil
+	}
+	if s.N != n {
+		return &problem{[]any{"n"}, fmt.Sprintf("it is about %d values, and there are %d: remove the summary if you changed the samples", s.N, n)}
+	}
+	if !(s.Confidence >= 0 && s.Confidence < 1) {
+		return &problem{[]any{"confidence"}, fmt.Sprintf("%v is not a probability below 1", s.Confidence)}
+	}
+	if !(s.Min <= s.Center && s.Center <= s.Max) {
+		return &problem{[]any{"median"}, fmt.Sprintf("%v does not lie between min and max", s.Center)}
+	}
+	return ordered(s.Low, s.High)
 }
 
 func (s Sample) check() *problem {

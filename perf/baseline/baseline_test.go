@@ -267,23 +267,6 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, row := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"kitten", "sitting", 3}, {"mian", "main", 1},
-		{"main", "mains", 1}, {"ab", "ba", 1}, {"ca", "abc", 3}, {"v1.0", "v1.1", 1}, {"abcd", "badc", 2},
-	} {
-		if got := editDistance(row.a, row.b); got != row.want {
-			t.Errorf("%q to %q takes %d edits, want %d", row.a, row.b, got, row.want)
-		}
-		if got := editDistance(row.b, row.a); got != row.want {
-			t.Errorf("%q to %q takes %d edits, want %d", row.b, row.a, got, row.want)
-		}
-	}
-}
-
 func TestNearest(t *testing.T) {
 	names := []string{"main", "nightly", "release-candidate", "v1"}
 	for name, want := range map[string]string{"mian": "main", "MAIN": "main", "nihgtly": "nightly", "release": "", "release-canddate": "release-candidate", "v2": "v1", "quite different": ""} {

@@ -77,36 +77,9 @@ func (s Store) notFound(suite, fingerprint, name string) error {
 func nearest(name string, names []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, n := range names {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(n)); d < least {
+		if d := perf.EditDistance(name, n); d < least {
 			best, least = n, d
 		}
 	}
 	return best
-}
-
-// editDistance is the number of bytes to insert, delete, replace, or swap with their
-// neighbour (a byte at most once) that turns a into b: the optimal string alignment
-// distance, for two typed letters in the wrong order are one slip and not two. Names
-// are ASCII.
-func editDistance(a, b string) int {
-	var before, above []int // the rows for a[:i-2] and a[:i-1]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, above, row = above, row, make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }

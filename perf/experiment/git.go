@@ -3,31 +3,64 @@ package experiment
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"os/exec"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 )
 
-// git runs git in dir and returns what it prints.
+// repositoryVariables are those by which git, when it runs a hook, points at its own
+// repository (git rev-parse --local-env-vars, without those of the configuration). In
+// a gate that runs as a hook they would send every git command to the wrong one.
+var repositoryVariables = []string{
+	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE",
+	"GIT_NO_REPLACE_OBJECTS", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
+}
+
+// gitEnvironment is base for git commands that look and never ask: without the
+// variables of another repository, without refreshing the user's index, and without
+// a question for a password that nobody answers.
+func gitEnvironment(base []string) []string {
+	out := slices.DeleteFunc(slices.Clone(base), func(entry string) bool {
+		key, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(repositoryVariables, key)
+	})
+	return append(out, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
+}
+
+// git runs git in dir and returns what it prints. It runs like a measured command, so
+// that an interruption gives it time to tidy up and ends what it has started, too.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("git %s in %s: %w: %s", strings.Join(args, " "), dir, err, strings.TrimSpace(stderr.String()))
+	var stdout bytes.Buffer
+	cmd := measure.Command{
+		Args: append([]string{"git"}, args...), Dir: dir, Env: gitEnvironment(os.Environ()),
+		OnOutput: func(stream int, p []byte, _ time.Time) {
+			if stream == measure.Stdout {
+				stdout.Write(p)
+			}
+		},
 	}
-	return strings.TrimSpace(string(out)), nil
+	run, err := cmd.Run(ctx)
+	if err == nil {
+		err = run.Err()
+	}
+	if _, failed := errors.AsType[*measure.Failure](err); failed {
+		return "", fmt.Errorf("in %s: %w", dir, &Failure{reasonFor(run, err, "")})
+	}
+	return strings.TrimSpace(stdout.String()), err
 }
 
 // Commit says which commit dir is at and whether it holds changes beside it. A
 // folder that is no git repository, or a machine without git, has an empty commit
 // and a warning.
 func Commit(ctx context.Context, dir string) (perf.Subject, []perf.Warning) {
-	head, err := git(ctx, dir, "rev-parse", "HEAD")
+	head, err := git(ctx, dir, "rev-parse", "--verify", "HEAD")
 	if err != nil {
 		return perf.Subject{}, []perf.Warning{{Kind: perf.WarnEnvironment, Text: "the commit of the subject is unknown, so this result cannot be traced to its source: " + err.Error()}}
 	}
@@ -36,35 +69,90 @@ func Commit(ctx context.Context, dir string) (perf.Subject, []perf.Warning) {
 }
 
 // A Worktree is a checkout of one ref in a folder of its own.
-type Worktree struct{ repo, Dir, Commit string }
+type Worktree struct{ Dir, Commit string }
+
+// FindCommit returns the hash of the commit that ref names in the repository at repo.
+// A ref that is not there is a usage error.
+func FindCommit(ctx context.Context, repo, ref string) (string, error) {
+	commit, err := git(ctx, repo, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+	if _, failed := errors.AsType[*Failure](err); failed {
+		return "", perf.Usagef("there is no commit %q %w (fetch it, or name one that `git rev-parse` knows)", ref, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking for the commit %q: %w", ref, err)
+	}
+	return commit, nil
+}
 
 // AddWorktree checks ref of the repository at repo out into dir, which must not
-// exist. The user's own checkout and index are not touched.
+// exist. The user's own checkout and index are not touched, and no hook of the
+// repository runs. A ref that is not there is a usage error. The caller must remove
+// the worktree; if ctx ends first, nothing is left.
 func AddWorktree(ctx context.Context, repo, ref, dir string) (*Worktree, error) {
-	commit, err := git(ctx, repo, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+	commit, err := FindCommit(ctx, repo, ref)
 	if err != nil {
-		return nil, perf.Usagef("unknown ref %q: %w (fetch it, or name one that `git rev-parse` knows)", ref, err)
+		return nil, err
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("finding the folder of the worktree: %w", err)
 	}
-	w := &Worktree{repo: repo, Dir: abs, Commit: commit}
-	if _, err := git(ctx, repo, "worktree", "add", "--detach", "--force", abs, commit); err != nil {
-		_ = w.Remove()
-		return nil, err
+	w := &Worktree{Dir: abs, Commit: commit}
+	if _, err := git(ctx, repo, "-c", "core.hooksPath="+os.DevNull, "worktree", "add", "--detach", abs, commit); err != nil {
+		return nil, errors.Join(fmt.Errorf("checking out %q: %w", ref, err), w.Remove())
 	}
 	return w, nil
 }
 
-// Remove removes the checkout and what git noted about it. It uses a context of its
-// own, because it must happen also after an interruption.
-func (w *Worktree) Remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanupTime)
-	defer cancel()
-	if err := removeAll(w.Dir); err != nil {
+// Remove removes the checkout and what git noted about it. It may be called again.
+func (w *Worktree) Remove() error { return removeWorktree(w.Dir) }
+
+// removeWorktree removes a checkout and what its repository notes about it; any other
+// folder is just removed. It starts no process, so that it works in the seconds that
+// an interruption leaves, and for what a killed run has left. git worktree prune was
+// no choice: it also forgets the user's worktrees on a disk that is not mounted.
+func removeWorktree(dir string) error {
+	notes := worktreeNotes(dir)
+	if err := removeAll(dir); err != nil {
 		return fmt.Errorf("removing the worktree: %w", err)
 	}
-	_, err := git(ctx, w.repo, "worktree", "prune")
-	return err
+	if notes == "" {
+		return nil
+	}
+	if err := removeAll(notes); err != nil {
+		return fmt.Errorf("removing what git notes about the worktree: %w", err)
+	}
+	_ = os.Remove(filepath.Dir(notes)) // as git does when the last one goes; it fails while there are others
+	return nil
+}
+
+// worktreeNotes is the folder in which a repository notes the worktree at dir, or
+// empty if there is none. The two point at each other: DIR/.git at the notes, and
+// their file gitdir back (gitrepository-layout(5)). Only if both agree it is theirs.
+func worktreeNotes(dir string) string {
+	link := filepath.Join(dir, ".git")
+	notes := pointed(link, "gitdir: ", dir)
+	if filepath.Base(filepath.Dir(notes)) != "worktrees" {
+		return ""
+	}
+	back, err := os.Stat(pointed(filepath.Join(notes, "gitdir"), "", notes))
+	here, herr := os.Stat(link)
+	if err != nil || herr != nil || !os.SameFile(back, here) {
+		return ""
+	}
+	return notes
+}
+
+// pointed reads a path from a file, which is relative to base unless it is absolute;
+// empty if there is none.
+func pointed(file, prefix, base string) string {
+	data, err := os.ReadFile(file)
+	path, found := strings.CutPrefix(strings.TrimSpace(string(data)), prefix)
+	if err != nil || !found || path == "" {
+		return ""
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(base, path)
+	}
+	return filepath.Clean(filepath.FromSlash(path))
 }

@@ -69,7 +69,7 @@ func (j *job) all(ctx context.Context, hook string, list []suite.Command) error 
 			err = run.Err()
 		}
 		if err != nil {
-			return &Failure{fmt.Sprintf("in its %s: %s%s", hook, err, j.log(run))}
+			return j.failure(ctx, "in its "+hook+": ", run, err)
 		}
 	}
 	return nil
@@ -136,7 +136,7 @@ func (j *job) timed(ctx context.Context) (Observation, error) {
 		err = j.check(counts)
 	}
 	if err != nil {
-		return Observation{}, j.failure(ctx, run, err)
+		return Observation{}, j.failure(ctx, "", run, err)
 	}
 	o := observe(run)
 	if n := counts.itemCount(j.w.Items); n > 0 && run.Wall > 0 {
@@ -145,11 +145,10 @@ func (j *job) timed(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// throughputOf is the metric of a workload's throughput. What the items are stands
-// in the workload; the unit is per second.
+// throughputOf is the metric of a workload's throughput, in its items a second.
 func throughputOf(items *suite.Items) perf.Metric {
 	m := perf.Throughput
-	m.Name = "throughput (" + items.Unit + ")"
+	m.Unit = perf.Unit(items.Unit) + perf.PerSecond
 	return m
 }
 
@@ -164,7 +163,7 @@ func (j *job) memory(ctx context.Context) (Observation, error) {
 		err = j.check(counts)
 	}
 	if err != nil {
-		return Observation{}, j.failure(ctx, mem.Run, fmt.Errorf("in its memory run: %w", err))
+		return Observation{}, j.failure(ctx, "in its memory run: ", mem.Run, err)
 	}
 	var o Observation
 	for _, v := range []struct {
@@ -222,10 +221,10 @@ func (j *job) check(c *lineCounts) error {
 	if t := j.w.Tests; t != nil {
 		passed, failed := c.passed.n, c.failed.n
 		if failed > 0 {
-			return fmt.Errorf("%s: %d of its tests failed, although it exited 0", j.w.Command, failed)
+			return fmt.Errorf("%d of its tests failed, although %s exited 0", failed, j.w.Command)
 		}
 		if passed == 0 {
-			return fmt.Errorf("%s: no test ran, although it exited 0: nothing in its output matched %s", j.w.Command, t.Passed.Pattern)
+			return fmt.Errorf("no test ran, although %s exited 0: its output counts none by %s", j.w.Command, t.Passed.Pattern)
 		}
 	}
 	for _, name := range j.w.Creates {
@@ -236,21 +235,25 @@ func (j *job) check(c *lineCounts) error {
 	return nil
 }
 
-// failure turns the error of a run into the sentence that the reader gets. An
-// interruption stays what it is.
-func (j *job) failure(ctx context.Context, run measure.Run, err error) error {
+// failure turns the error of a command into the reason that the reader gets; where
+// says in which of the commands of the workload. An interruption stays what it is.
+func (j *job) failure(ctx context.Context, where string, run measure.Run, err error) error {
 	if ctx.Err() != nil {
 		return errors.Join(ctx.Err(), err)
 	}
-	return &Failure{err.Error() + j.log(run)}
+	return &Failure{where + reasonFor(run, err, j.w.Cause) + j.log(run)}
 }
+
+// maxLogName bounds the name of a log: a workload may be named after a whole command.
+const maxLogName = 80
 
 // log keeps the output of a run that failed, and says where.
 func (j *job) log(run measure.Run) string {
 	if j.Logs == "" || len(run.Output) == 0 {
 		return ""
 	}
-	name := filepath.Join(j.Logs, strings.ReplaceAll(j.w.Name, " ", "-")+".log")
+	name := perf.FileName(j.w.Name)
+	name = filepath.Join(j.Logs, name[:min(len(name), maxLogName)]+".log")
 	if err := os.WriteFile(name, run.Output, 0o644); err != nil {
 		return fmt.Sprintf("\n(its output could not be kept: %v)", err)
 	}

@@ -3,6 +3,7 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,6 +43,13 @@ func child(do string, args []string) int {
 		return exitCode(errors.Join(err, f.Close()))
 	case "touch":
 		return exitCode(os.WriteFile(args[0], nil, 0o644))
+	case "hang":
+		conn, err := net.Dial("tcp", args[0])
+		if err != nil {
+			return exitCode(err)
+		}
+		_, err = conn.Read(make([]byte, 1))
+		return exitCode(err)
 	case "unfinished":
 		fmt.Print("Total: 5 tests, 5 passed, 0 failed")
 	}
@@ -87,13 +95,16 @@ func TestProcessMetrics(t *testing.T) {
 	if w.State != perf.StateOK {
 		t.Fatalf("%s: %s", w.State, w.Reason)
 	}
-	for _, name := range []string{"wall", "user", "system", "cpu", "cpu utilisation", "throughput (files)"} {
+	for _, name := range []string{"wall", "user", "system", "cpu", "cpu utilisation", "throughput"} {
 		if s, ok := w.Series(name); !ok || len(s.Samples) != 2 || s.Summary == nil {
 			t.Errorf("%s: %v, want 2 samples and a summary", name, s)
 		}
 	}
 	wall, _ := w.Series("wall")
-	rate, _ := w.Series("throughput (files)")
+	rate, _ := w.Series("throughput")
+	if rate.Unit != "files/sec" {
+		t.Errorf("throughput in %s, want files/sec", rate.Unit)
+	}
 	if got, want := rate.Samples[0], 7/wall.Samples[0]; got != want {
 		t.Errorf("throughput %v, want 7 files over the wall time: %v", got, want)
 	}
@@ -129,6 +140,19 @@ func TestFailedCommand(t *testing.T) {
 	log, err := os.ReadFile(filepath.Join(p.Logs, "w.log"))
 	if err != nil || !strings.Contains(string(log), "the reason it broke") {
 		t.Errorf("log %q (%v), want the command's output", log, err)
+	}
+}
+
+func TestLogOfAnOddName(t *testing.T) {
+	p := Processes{Work: t.TempDir(), Logs: t.TempDir()}
+	w := suite.Workload{Name: "cat /dev/zero; " + strings.Repeat("x", 300), Command: play(t, "fail"), Min: 1, Max: 1}
+	r := new(perf.Result)
+	if err := (Engine{New: p.Runner}).Run(t.Context(), plan(suite.Suite{Name: "s", Workloads: []suite.Workload{w}}), r); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := os.ReadDir(p.Logs)
+	if err != nil || len(logs) != 1 || !strings.HasPrefix(logs[0].Name(), "cat--dev-zero") {
+		t.Errorf("logs %v (%v), want one whose name a file can have", logs, err)
 	}
 }
 

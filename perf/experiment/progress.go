@@ -98,3 +98,17 @@ func (c *contentionSum) warning(pinned []int) string {
 	}
 	return seen + ": trust cpu more than wall, and " + remedy
 }
+
+// LearnCosts replaces the expected cost of the one-shots among steps by what they took
+// in an earlier run.
+func LearnCosts(steps []suite.Step, earlier *perf.Result) {
+	for i := range steps {
+		w := earlier.Workload(steps[i].Name)
+		if w == nil || !steps[i].OneShot {
+			continue
+		}
+		if wall, ok := w.Series(perf.Wall.Name); ok && len(wall.Samples) > 0 {
+			steps[i].Cost = time.Duration(stats.Median(wall.Samples) * float64(time.Second)).Round(time.Second)
+		}
+	}
+}

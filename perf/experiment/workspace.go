@@ -35,8 +35,14 @@ func OpenWorkspace(runDir string) (*Workspace, error) {
 	return w, nil
 }
 
-// Close removes the folder.
+// Close removes the folder, and what repositories note about worktrees in it.
 func (w *Workspace) Close() error {
+	links, _ := filepath.Glob(filepath.Join(w.Dir, "*", ".git"))
+	for _, link := range links {
+		if err := removeWorktree(filepath.Dir(link)); err != nil {
+			return err
+		}
+	}
 	if err := removeAll(w.Dir); err != nil {
 		return fmt.Errorf("removing the folder of the run: %w", err)
 	}

@@ -1,7 +1,8 @@
 package measure_test
 
 import (
-	"bufio"
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -61,13 +62,15 @@ var roles = map[string]func(args []string){
 		fmt.Println("terminated")
 		os.Exit(5)
 	},
-	"flood": func(args []string) { // BYTES, in lines that number themselves
-		w := bufio.NewWriterSize(os.Stdout, 1<<16)
-		for n, size := 0, number(args[0]); n < size; {
-			k, _ := fmt.Fprintf(w, "%015d\n", n)
-			n += k
+	"flood": func(args []string) { // BYTES, which end in their number
+		rest := number(args[0])
+		last := fmt.Sprintf("%015d\n", rest)
+		for block := bytes.Repeat([]byte("flood\n\n\n"), 1<<13); rest > len(last); {
+			n, err := os.Stdout.Write(block[:min(len(block), rest-len(last))])
+			must(err)
+			rest -= n
 		}
-		w.Flush()
+		fmt.Print(last)
 	},
 	"streams": func([]string) {
 		fmt.Fprint(os.Stdout, "out")
@@ -93,7 +96,9 @@ func role(name string, args ...string) measure.Command {
 	if err != nil {
 		panic(err)
 	}
-	return measure.Command{Args: append([]string{exe}, args...), Env: append(os.Environ(), childEnv+"="+name)}
+	// The race detector would sleep for a second before each exit.
+	env := append(os.Environ(), childEnv+"="+name, "GORACE=atexit_sleep_ms=0")
+	return measure.Command{Args: append([]string{exe}, args...), Env: env}
 }
 
 // self is the same for a role that starts another.
@@ -122,3 +127,6 @@ func must(err error) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// ctxNever is the context of a role, which ends by being killed.
+var ctxNever = context.Background()

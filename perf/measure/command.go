@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -137,7 +138,8 @@ func (c Command) lookPath() (string, error) {
 		return "", &StartError{Args: c.Args, Err: errors.New("the command is empty"), Remedy: "name a program"}
 	}
 	name := c.Args[0]
-	if filepath.Base(name) != name {
+	// Windows finds no program without the extension that LookPath adds.
+	if filepath.Base(name) != name && runtime.GOOS != "windows" {
 		return name, nil
 	}
 	path, err := exec.LookPath(name)

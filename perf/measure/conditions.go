@@ -26,7 +26,7 @@ func (c Condition) Warning() (perf.Warning, bool) {
 	if c.Effect == "" {
 		return perf.Warning{}, false
 	}
-	text := fmt.Sprintf("%s is %s: %s", c.Name, c.Value, c.Effect)
+	text := fmt.Sprintf("%s (%s): %s", c.Name, c.Value, c.Effect)
 	if c.Remedy != "" {
 		text += "; remedy: " + c.Remedy
 	}

@@ -58,6 +58,7 @@ func (h factHost) perfEvents() []Condition {
 	return []Condition{h.perfSampling(), h.perfCounters()}
 }
 
+// perfSampling tells whether the kernel's side may be seen; the user's side may.
 func (h factHost) perfSampling() Condition {
 	if err := h.perfEvent(perfProbe{kernel: true}); err != nil {
 		return newCondition(condPerfEvents, "may be sampled in user space only"+h.paranoid(),
@@ -66,6 +67,8 @@ func (h factHost) perfSampling() Condition {
 	return newCondition(condPerfEvents, "may be sampled, with the kernel"+h.paranoid(), "", "")
 }
 
+// perfCounters tells a counter that is forbidden from one that does not exist, as
+// in most virtual machines: only for the first there is a remedy.
 func (h factHost) perfCounters() Condition {
 	err := h.perfEvent(perfProbe{cycles: true})
 	switch {
@@ -81,6 +84,8 @@ func (h factHost) perfCounters() Condition {
 	return absentCondition(condCounters, fmt.Sprintf("not available (perf_event_open: %v)", err))
 }
 
+// perfRefusal quotes the kernel's own word, since EPERM (a filter, a capability)
+// and EACCES (the sysctl) lead to different places.
 func (h factHost) perfRefusal(err error) string {
 	return fmt.Sprintf("refused (perf_event_open: %v)%s", err, h.paranoid())
 }

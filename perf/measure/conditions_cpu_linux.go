@@ -58,6 +58,8 @@ var turboSwitches = []struct{ pattern, on, off string }{
 	{"cpufreq/policy*/boost", "1", "0"},
 }
 
+// turbo reads the first of the switches that the machine has. Drivers with a switch
+// for each policy count as on when one of them is.
 func (h factHost) turbo() Condition {
 	for _, s := range turboSwitches {
 		files := h.glob(cpuFolder + s.pattern)

@@ -12,7 +12,9 @@ import (
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
-// factLimits is what is left of the machine for this process.
+// factLimits is what is left of the machine for this process. A limit is no part
+// of a machine's fingerprint: it belongs to the run, and a run under another one
+// on the same machine is comparable where its conditions say nothing.
 type factLimits struct {
 	host   factHost
 	online int    // logical CPUs of the machine
@@ -22,11 +24,11 @@ type factLimits struct {
 	allowed string // the CPUs of the affinity mask, as a list
 	cpus    int    // how many those are; 0 if not known
 
-	grouped bool // whether cgroups could be read at all
-	reason  error
-	quota   factLimit
-	period  float64 // seconds
-	ram     factLimit
+	grouped bool      // whether cgroups could be read at all
+	reason  error     // why not
+	quota   factLimit // of CPU time, as a number of CPUs
+	period  float64   // over how long the quota is counted, in seconds
+	ram     factLimit // of memory, in bytes
 }
 
 // A factLimit is the tightest limit on the way from a process's cgroup to the top
@@ -37,12 +39,8 @@ type factLimit struct {
 	file  string
 }
 
-// A cgroupFolder is one cgroup as mounted.
-type cgroupFolder struct {
-	path    string
-	version int
-}
-
+// limits reads all of them at once: the conditions need one another's figures, the
+// quota the number of CPUs, the memory limit the size of the memory.
 func (h factHost) limits(ctx context.Context) factLimits {
 	l := factLimits{host: h, grouped: true}
 	l.list = h.text(cpuFolder + "online")
@@ -101,6 +99,9 @@ var memoryFiles = map[int][]string{
 	2: {"memory.max", "memory.high"},
 }
 
+// tightenQuota takes the quota of a group if it is below those seen before. A
+// group can have a wider one than the groups above it, and it is theirs that
+// counts then; so all of them have to be looked at.
 func (l *factLimits) tightenQuota(g cgroupFolder) {
 	var quota, period, file string
 	if g.version == 2 {
@@ -123,83 +124,8 @@ func (l *factLimits) tightenQuota(g cgroupFolder) {
 	}
 }
 
-// cgroups returns the folders of the process's group under a controller, from the
-// group itself up to the top that this process can see.
-func (h factHost) cgroups(controller string) ([]cgroupFolder, error) {
-	text, err := h.read("/proc/self/cgroup")
-	if err != nil {
-		return nil, err
-	}
-	mounts, err := h.mounts()
-	if err != nil {
-		return nil, err
-	}
-	own, version := cgroupPath(text, controller)
-	for _, m := range mounts {
-		if !m.holds(controller, version) {
-			continue
-		}
-		return h.upwards(m, own, version), nil
-	}
-	return nil, nil
-}
-
-// cgroupPath finds the process's group in /proc/self/cgroup. A line names the
-// controllers of a version 1 hierarchy; the one without names is version 2, and
-// has the controllers that are in no other.
-func cgroupPath(text, controller string) (group string, version int) {
-	version = 2
-	for line := range strings.Lines(text) {
-		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) < 3 {
-			continue
-		}
-		if commaListHolds(parts[1], controller) {
-			return parts[2], 1
-		}
-		if parts[0] == "0" && parts[1] == "" {
-			group = parts[2]
-		}
-	}
-	return group, version
-}
-
-func commaListHolds(list, word string) bool {
-	for w := range strings.SplitSeq(list, ",") {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}
-
-func (m factMount) holds(controller string, version int) bool {
-	if version == 2 {
-		return m.kind == "cgroup2"
-	}
-	return m.kind == "cgroup" && commaListHolds(m.super, controller)
-}
-
-// upwards lists a group and those above it. In a container without a cgroup
-// namespace the group is named as the host names it, while only its own part of
-// the hierarchy is mounted: the mount's root is what to take off.
-func (h factHost) upwards(m factMount, group string, version int) []cgroupFolder {
-	below := group
-	if m.root != "/" {
-		below = strings.TrimPrefix(group, m.root)
-	}
-	if strings.HasPrefix(below, "/..") || !h.exists(m.point+below) {
-		below = "/" // a group outside of what is mounted here
-	}
-	var folders []cgroupFolder
-	for p := path.Clean("/" + below); ; p = path.Dir(p) {
-		folders = append(folders, cgroupFolder{path.Join(m.point, p), version})
-		if p == "/" {
-			return folders
-		}
-	}
-}
-
+// cpuCondition shows the quota. One as wide as the machine is shown and not held
+// against the results: there is nothing that a process could use beyond it.
 func (l factLimits) cpuCondition() Condition {
 	if !l.grouped {
 		return unread(condCPULimit, l.reason)
@@ -260,6 +186,8 @@ func (l factLimits) lift(limit factLimit, property, flag string) string {
 	return l.host.admin("echo " + none + " | tee " + limit.group.path + "/" + limit.file)
 }
 
+// memoryCondition shows the limit of memory. Page cache counts against it, so that
+// it is felt by programs that never come near it with memory of their own.
 func (l factLimits) memoryCondition() Condition {
 	if !l.grouped {
 		return unread(condMemoryLimit, l.reason)
@@ -273,6 +201,7 @@ func (l factLimits) memoryCondition() Condition {
 		l.lift(l.ram, "MemoryMax=infinity MemoryHigh=infinity", "--memory=SIZE --memory-swap=SIZE"))
 }
 
+// setCondition compares the CPUs that the process may run on with those there are.
 func (l factLimits) setCondition() Condition {
 	if l.cpus == 0 {
 		return absentCondition(condCPUSet, notOffered)
@@ -304,24 +233,4 @@ func (l factLimits) setByGroup() (cgroupFolder, bool) {
 		}
 	}
 	return cgroupFolder{}, false
-}
-
-// cpuListLength counts the CPUs of a list such as "0-3,8" (cpuset(7), "List
-// format"); 0 if it is not one. No kernel numbers more than most.
-func cpuListLength(list string) int {
-	const most = 1 << 16
-	n := 0
-	for part := range strings.SplitSeq(strings.TrimSpace(list), ",") {
-		first, last, isRange := strings.Cut(part, "-")
-		if !isRange {
-			last = first
-		}
-		a, errA := strconv.Atoi(first)
-		b, errB := strconv.Atoi(last)
-		if errA != nil || errB != nil || a < 0 || b < a || b > most {
-			return 0
-		}
-		n += b - a + 1
-	}
-	return n
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
+// conditions of Linux, nearly all of them files of procfs and sysfs. Those of a
+// container show the host's settings, which is what counts for times.
 func (h factHost) conditions(ctx context.Context) []Condition {
 	limits := h.limits(ctx)
 	all := []Condition{
@@ -93,6 +95,8 @@ func (h factHost) pressure() Condition {
 		"wait until other work has ended")
 }
 
+// pressureOf returns the share of the last ten seconds, in percent, in which at
+// least one task waited ("some"): "full", when all did, does not exist for the CPU.
 func (h factHost) pressureOf(resource string) (float64, error) {
 	path := "/proc/pressure/" + resource
 	text, err := h.read(path)
@@ -127,6 +131,8 @@ func (h factHost) steal() Condition {
 			return absentCondition(condSteal, fmt.Sprintf("/proc/stat says %q", line))
 		}
 	}
+	// Idle time and waiting for disks are not wanted: a guest that sleeps cannot be
+	// stolen from, and would hide what is stolen while it works.
 	wanted := ticks[1] + ticks[2] + ticks[3] + ticks[6] + ticks[7] + ticks[8]
 	if wanted == 0 {
 		return absentCondition(condSteal, "no CPU time has been used yet")
@@ -146,6 +152,7 @@ func (h factHost) guest() bool {
 	return err == nil && name != virtNone
 }
 
+// virtualisationRow judges by the hypervisor alone, and shows the container too.
 func (h factHost) virtualisationRow() Condition {
 	name, err := h.virtualisation()
 	if err != nil {
@@ -154,6 +161,8 @@ func (h factHost) virtualisationRow() Condition {
 	return virtualisationCondition(name, h.guest())
 }
 
+// swap mends by emptying it: what was put there before a run comes back at once,
+// and not at the first touch within one.
 func (h factHost) swap(ctx context.Context) Condition {
 	m, err := mem.VirtualMemoryWithContext(h.context(ctx))
 	if err != nil {

@@ -51,7 +51,7 @@ func TestConditionWarning(t *testing.T) {
 		t.Errorf("a condition without effect warns: %+v", w)
 	}
 	w, ok := newCondition(condLoad, "9", "times spread", "stop it").Warning()
-	want := perf.Warning{Kind: perf.WarnContention, Text: "load is 9: times spread; remedy: stop it"}
+	want := perf.Warning{Kind: perf.WarnContention, Text: "load (9): times spread; remedy: stop it"}
 	if !ok || w != want {
 		t.Errorf("got %+v, %v; want %+v", w, ok, want)
 	}

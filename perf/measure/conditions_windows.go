@@ -35,14 +35,14 @@ func (h factHost) conditions(ctx context.Context) []Condition {
 // power asks GetSystemPowerStatus, whose first byte is 0 on battery, 1 on mains
 // and 255 where it is not known.
 func (factHost) power() Condition {
-	// SYSTEM_POWER_STATUS: four bytes, then two 32-bit numbers.
-	var status [12]byte
+	// SYSTEM_POWER_STATUS: four bytes, then two 32-bit numbers, and aligned as they.
+	var status [3]uint32
 	call := windows.NewLazySystemDLL("kernel32.dll").NewProc("GetSystemPowerStatus")
 	done, _, err := call.Call(uintptr(unsafe.Pointer(&status[0])))
 	if done == 0 {
 		return absentCondition(condPower, err.Error())
 	}
-	switch status[0] {
+	switch byte(status[0]) {
 	case 0:
 		return powerCondition(true)
 	case 1:

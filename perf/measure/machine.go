@@ -29,6 +29,8 @@ func Machine(ctx context.Context) (perf.Machine, []perf.Warning) {
 	return factSystem().machine(ctx)
 }
 
+// machine collects the facts one by one, so that one that is missing costs no
+// other, and warns about each that is.
 func (h factHost) machine(ctx context.Context) (perf.Machine, []perf.Warning) {
 	m := perf.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH}
 	var warnings []perf.Warning
@@ -89,6 +91,8 @@ func Toolchain(ctx context.Context, tools ...string) map[string]string {
 	return versions
 }
 
+// memoryClass is the class of all memory of the machine, also where a cgroup leaves
+// the process less of it.
 func (h factHost) memoryClass(ctx context.Context) (string, error) {
 	memory, err := mem.VirtualMemoryWithContext(h.context(ctx))
 	if err == nil && memory.Total == 0 {

@@ -43,6 +43,7 @@ func (h factHost) text(path string) string {
 	return s
 }
 
+// exists says whether there is a file, which is all that marker files say.
 func (h factHost) exists(path string) bool {
 	_, err := os.Stat(filepath.Join(h.root, path))
 	return err == nil
@@ -68,6 +69,7 @@ func (h factHost) context(ctx context.Context) context.Context {
 	})
 }
 
+// kernel is uname -r, from the file that says the same.
 func (h factHost) kernel(ctx context.Context) (string, error) {
 	if release, err := h.read("/proc/sys/kernel/osrelease"); err == nil && release != "" {
 		return release, nil
@@ -94,6 +96,8 @@ func (h factHost) virtualisation() (string, error) {
 	return container + " on " + machine, nil
 }
 
+// hypervisor looks first for whether there is one, by what a hypervisor cannot
+// well hide, and then for its name, by what it happens to show.
 func (h factHost) hypervisor() (string, error) {
 	cpuinfo, err := h.read("/proc/cpuinfo")
 	if err != nil {
@@ -197,6 +201,7 @@ func (h factHost) containerMounts() bool {
 		h.rootFileSystem() == "overlay"
 }
 
+// rootFileSystem is the type of what is mounted on /, or "" if that is not known.
 func (h factHost) rootFileSystem() string {
 	mounts, err := h.mounts()
 	if err != nil {
@@ -218,6 +223,8 @@ type factMount struct {
 	super string // options of the file system, among them v1's controllers
 }
 
+// mounts reads the mounts in the order in which they were made. A line that is not
+// understood is an error: what would be skipped might be the one that matters.
 func (h factHost) mounts() ([]factMount, error) {
 	const path = "/proc/self/mountinfo"
 	text, err := h.read(path)

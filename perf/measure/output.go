@@ -35,6 +35,9 @@ func (t *tail) add(p []byte) {
 // bytes is a copy of what was kept, oldest first.
 func (t *tail) bytes() []byte {
 	size := int64(len(t.ring))
+	if size == 0 {
+		return nil
+	}
 	if t.total <= size {
 		return append([]byte(nil), t.ring[:t.total]...)
 	}

@@ -188,7 +188,7 @@ func TestBriefSurvivorIsNotLeftBehind(t *testing.T) {
 
 func TestTimeoutEndsTree(t *testing.T) {
 	c := role("daemon-then-hang", "stubborn")
-	c.Timeout, c.Grace = 400*time.Millisecond, 50*time.Millisecond
+	c.Timeout, c.Grace = 1500*time.Millisecond, 50*time.Millisecond
 	begin := time.Now()
 	r := run(t, c)
 	if !r.TimedOut || r.Signal != "SIGKILL" {
@@ -210,7 +210,7 @@ func TestTimeoutEndsTree(t *testing.T) {
 
 func TestGraceLetsCommandEnd(t *testing.T) {
 	c := role("polite")
-	c.Timeout, c.Grace = 300*time.Millisecond, time.Minute
+	c.Timeout, c.Grace = time.Second, time.Minute
 	r := run(t, c)
 	if !r.TimedOut || r.ExitCode != 5 || !strings.Contains(string(r.Output), "terminated") {
 		t.Errorf("timed out %v, status %d, output %q", r.TimedOut, r.ExitCode, r.Output)
@@ -325,10 +325,8 @@ func TestNothingAccumulates(t *testing.T) {
 		}
 	}
 	// A goroutine that has handed its result over may take a moment to be gone.
-	for range 1000 {
-		if runtime.NumGoroutine() <= goroutines {
-			break
-		}
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > goroutines && time.Now().Before(deadline) {
 		runtime.Gosched()
 	}
 	fds2, goroutines2, children2 := count()

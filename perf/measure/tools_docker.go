@@ -47,6 +47,7 @@ func (v engineVersion) product() string {
 	return "Docker"
 }
 
+// describe is what stands beside the version in a list of tools.
 func (v engineVersion) describe() string {
 	return fmt.Sprintf("%s, API %s, %s/%s", v.product(), v.APIVersion, v.Os, v.Arch)
 }
@@ -68,6 +69,8 @@ func (b toolbox) engine(ctx context.Context) Tool {
 		return t
 	}
 	t.Found = lookErr == nil
+	// No client, no socket, and nobody said that there is an engine: that is not a
+	// fault to explain, it is simply not installed.
 	if !t.Found && !fromEnvironment && errors.Is(err, fs.ErrNotExist) {
 		return t
 	}
@@ -95,6 +98,8 @@ func (b toolbox) adviseEngine(ctx context.Context, t *Tool, client, address stri
 	// contexts, which no library and no other program reads.
 	out, err := toolOutput(ctx, b.engineTimeout, client, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
 	other := strings.TrimSpace(out)
+	// The address becomes part of a command that people paste, so that it must hold
+	// nothing that a shell would act on.
 	if err != nil || other == address || !strings.Contains(other, "://") || strings.ContainsAny(other, " \n\"'$`\\") {
 		return
 	}
@@ -179,6 +184,8 @@ func engineTLS(folder string, verify bool) (*tls.Config, error) {
 	return config, nil
 }
 
+// An engineDialer connects to an engine whatever address a request names; nil is
+// the ordinary way, by that address.
 type engineDialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // requestEngine gets /version, by a connection that is closed afterwards. An

@@ -178,6 +178,8 @@ func (i installer) repair(tool string) string {
 	return i.command(tool)
 }
 
+// sudo returns what to put before a command that takes root. Images of containers
+// have no sudo, and their users are root.
 func (i installer) sudo(root bool) string {
 	if root && !i.noSudo {
 		return "sudo "
@@ -185,6 +187,7 @@ func (i installer) sudo(root bool) string {
 	return ""
 }
 
+// system is the distribution's ID, for sentences.
 func (i installer) system() string {
 	if i.distro == "" {
 		return "it"

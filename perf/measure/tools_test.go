@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -51,6 +53,17 @@ func playTool(name, role string) {
 			_, _ = r.Read(make([]byte, 1))
 		}
 		_ = w.Close()
+	case "wraps":
+		inner := exec.Command(os.Args[1])
+		inner.Stdout = os.Stdout
+		if err := inner.Run(); err != nil {
+			os.Exit(1)
+		}
+	case "connects":
+		conn, err := net.Dial("tcp", os.Getenv("PERF_TEST_ADDRESS"))
+		if err == nil {
+			_, _ = conn.Read(make([]byte, 1)) // which the test never writes
+		}
 	case "floods":
 		_, _ = io.Copy(os.Stdout, strings.NewReader(name+" 3.19.0\n"+strings.Repeat("and more\n", 1<<20)))
 	case "environment":
@@ -88,6 +101,8 @@ func fakePath(t *testing.T, roles map[string]string) string {
 	}
 	t.Setenv("PATH", dir)
 	t.Setenv(toolRoles, strings.Join(list, ","))
+	// Under -race a program waits a second before it ends, unless it is told not to.
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	return dir
 }
 

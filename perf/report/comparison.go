@@ -68,8 +68,11 @@ func comparisonTable(out *writer, list []perf.Comparison, st Style) {
 		if i > 0 && c.Gate != sorted[i-1].Gate {
 			t.blank()
 		}
-		t.add(comparisonRow(c)...)
+		if c.Gate || inTable(perf.Metric{Name: c.Metric, Unit: c.Unit, Better: c.Better}) {
+			t.add(comparisonRow(c)...)
+		}
 	}
+	t.trim()
 	if len(t.rows) == 0 {
 		out.printf("%s\n", nothingCompared)
 		return

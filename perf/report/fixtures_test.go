@@ -74,6 +74,9 @@ func memoryObjective() perf.ObjectiveResult {
 	return o
 }
 
+// testRate is a throughput that says of what.
+var testRate = perf.Metric{Name: "throughput", Unit: "tests/sec", Better: perf.Higher}
+
 // goodRun is a run in which all went well.
 func goodRun() *perf.Result {
 	r := emptyRun()
@@ -84,7 +87,7 @@ func goodRun() *perf.Result {
 		ok("cli startup", measured(perf.Wall, 57, 0.001985, 0.0021, 0.00235, 0.0016, 0.0082), measured(perf.CPU, 57, 0.00099, 0.000998, 0.001012, 0.0009, 0.004672),
 			measured(perf.Utilisation, 57, 0.41, 0.475, 0.52, 0.2, 0.9), measured(perf.PeakMemory, 6, 5.01e6, 5.1e6, 5.2e6, 5e6, 5.3e6)),
 		ok("test suite", measured(perf.Wall, 12, 4.96, 5, 5.10, 4.9, 5.4), measured(perf.CPU, 12, 6.8, 7, 7.1, 6.6, 7.2), measured(perf.Throughput, 12, 18.1, 18.6, 19, 17.9, 19.1)),
-		ok("self-test", measured(perf.Wall, 30, 0.35, 0.360, 0.371, 0.34, 0.5), measured(perf.PeakMemory, 6, 24e6, 25e6, 26e6, 23e6, 27e6), measured(perf.Throughput, 30, 8990, 9100, 9200, 8800, 9300)),
+		ok("self-test", measured(perf.Wall, 30, 0.35, 0.360, 0.371, 0.34, 0.5), measured(perf.PeakMemory, 6, 24e6, 25e6, 26e6, 23e6, 27e6), measured(testRate, 30, 8990, 9100, 9200, 8800, 9300)),
 	}
 	r.Objectives = []perf.ObjectiveResult{
 		judgedOnce(objective("build time", 120, 180), perf.Met, 1, 23.978, "1 run, no interval"),

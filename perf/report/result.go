@@ -139,7 +139,7 @@ func stateText(r *perf.Result, o perf.ObjectiveResult) string {
 // inTable reports whether a metric that no objective is about stands in the table
 // of a run. The others are in its JSON.
 func inTable(m perf.Metric) bool {
-	return slices.Contains([]perf.Metric{perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory}, m) || m.Unit == perf.PerSecond
+	return slices.Contains([]perf.Metric{perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory}, m) || m.Unit.IsRate()
 }
 
 // workload adds the rows of the metrics that no objective has shown already.

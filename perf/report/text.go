@@ -135,8 +135,8 @@ func (s rowScale) format(v float64) string {
 	switch size := math.Abs(v); {
 	case s.unit == perf.Count && size < maxWhole:
 		return grouped(v)
-	case s.unit == perf.PerSecond && size >= 999.5 && size < maxWhole:
-		return grouped(math.Round(v)) + "/s"
+	case isThings(s.unit) && size >= 999.5 && size < maxWhole:
+		return grouped(math.Round(v)) + unitOf(s.unit.Format(1))
 	case s.unit == perf.Cores:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
@@ -144,6 +144,11 @@ func (s rowScale) format(v float64) string {
 		return perf.NewScale(s.unit, v).Format(v)
 	}
 	return s.scale.Format(v)
+}
+
+// isThings reports whether u is a rate of things that are counted, as tests a second.
+func isThings(u perf.Unit) bool {
+	return u.IsRate() && !strings.HasPrefix(string(u), string(perf.Byte)+"/") && !strings.HasPrefix(string(u), string(perf.Second)+"/")
 }
 
 // fits reports whether the row's unit shows v: with two digits that mean something,

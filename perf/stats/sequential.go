@@ -42,10 +42,10 @@ var sequentialRule = tailRule{sequentialCount, sequentialNeeded}
 // gives the upper bounds of p95 and p99 nearly all the weight where their evidence
 // lies: in no value at all beyond the limit.
 //
-// The textbook choice, a beta distribution over the chances beyond p, gave no tighter
-// rank at 10, 20, 40, 60 or 100 values, and comes much later where no value is beyond
-// the limit: uniform, it needs 7, 88 and 449 values where these steps take 6, 61 and
-// 301.
+// The textbook choice, a beta distribution over the chances beyond p (uniform or
+// Jeffreys'), gave no tighter rank at 10, 20, 40, 60 or 100 values, and comes much
+// later where no value is beyond the limit: uniform, it needs 7, 88 and 449 values
+// where these steps take 6, 61 and 301.
 const (
 	mixtureSize  = 16
 	largestStep  = 0.6

@@ -92,7 +92,7 @@ func (s Suite) setOne(item string) error {
 // its unit.
 func parseLimits(limits string, unit perf.Unit) (target, critical float64, err error) {
 	parts := strings.Split(limits, "/")
-	if unit == perf.PerSecond {
+	if typed(unit) == perf.PerSecond {
 		parts = strings.Split(strings.ReplaceAll(limits, "/s", "\x00"), "/")
 		for i := range parts {
 			parts[i] = strings.ReplaceAll(parts[i], "\x00", "/s")
@@ -116,10 +116,13 @@ func parseLimits(limits string, unit perf.Unit) (target, critical float64, err e
 }
 
 // typed is the unit in which a person types a limit: a number of cores and a ratio
-// are plain numbers.
+// are plain numbers, and what is counted a second need not be named again.
 func typed(unit perf.Unit) perf.Unit {
-	if unit == perf.Cores || unit == perf.Ratio {
+	switch {
+	case unit == perf.Cores || unit == perf.Ratio:
 		return perf.Count
+	case unit.IsRate() && unit != perf.Byte+"/sec":
+		return perf.PerSecond
 	}
 	return unit
 }

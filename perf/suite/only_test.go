@@ -26,6 +26,7 @@ func sample() Suite {
 		Objectives: []Objective{
 			limit("build time", "build", perf.Wall, 10, 20), limit("memory", "test memory", perf.PeakMemory, 100e6, 200e6),
 			limit("tests", "test suite", perf.Throughput, 100, 50), limit("cores", "test suite", perf.Utilisation, 1, 1),
+			limit("files", "lint", perf.Metric{Name: "throughput", Unit: "files/sec", Better: perf.Higher}, 100, 50),
 		},
 	}
 }
@@ -91,7 +92,7 @@ func TestSelect(t *testing.T) {
 	}{
 		{"", all.Names(), all.Names(), all.objectiveNames()},
 		{" ", all.Names(), all.Names(), all.objectiveNames()},
-		{"lint", []string{"lint"}, []string{"lint"}, nil},
+		{"lint", []string{"lint"}, []string{"lint"}, []string{"files"}},
 		{"build", []string{"fetch", "build"}, []string{"build"}, []string{"build time"}},
 		{"report", []string{"fetch", "build", "lint", "test suite", "report"}, []string{"report"}, nil},
 		{"test m,fetch", []string{"fetch", "build", "test memory"}, []string{"fetch", "test memory"}, []string{"memory"}},
@@ -142,6 +143,7 @@ func TestSet(t *testing.T) {
 		"tests=100/s":                 {"tests": {100, 100}},
 		"tests=100/s/50/s":            {"tests": {100, 50}},
 		"tests=100/sec/50/s":          {"tests": {100, 50}},
+		"files=100/s/50/s":            {"files": {100, 50}},
 		"cores=1.5/0.5":               {"cores": {1.5, 0.5}},
 	} {
 		got, err := all.Set(list)

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"time"
@@ -11,6 +12,23 @@ const SubjectPackage = "github.com/seanchatmangpt/clnrm-perf/perf/subject/cleanr
 
 // validateFiles is how many test files the workload validate reads.
 const validateFiles = 200
+
+// What names the cause in the output of a failed command, see [Workload.Cause].
+const (
+	// rustc puts the place below the error, libtest the test before its verdict.
+	// "could not compile" and "test failed, to rerun" come after what they sum up.
+	cargoCause = `(?m)^(error(?:\[E\d+\])?: .*)(?:\n\s*(--> \S+))?|^(test \S.* \.\.\. FAILED)$`
+	// A compiler's line begins with the file; what a test logs is indented.
+	goCause = `(?m)^\S*\.go:\d+(?::\d+)?: .*|^\s*--- FAIL: .*|^panic: .*`
+)
+
+// goFetch makes the go command fetch the modules that the packages need. Not go mod
+// download: that fetches what other systems need, too, and fails without a network
+// where all that this build needs is at hand. With -e, what is wrong with the source
+// is left to the build to say.
+func goFetch(dir, packages string) Command {
+	return Command{Args: []string{"go", "list", "-e", "-deps", packages}, Dir: dir}
+}
 
 // Cleanroom is the suite of the embedded subject, a small cleanroom test runner in
 // Go that needs nothing but the Go toolchain. exe is what the system appends to the
@@ -26,11 +44,11 @@ func Cleanroom(dir, exe string) Suite {
 			{
 				Name:     "build",
 				Command:  Command{[]string{"go", "build", "-trimpath", "-o", bin, SubjectPackage}, dir, goBuild},
-				Setup:    []Command{{Args: []string{"go", "mod", "download"}, Dir: dir}},
+				Setup:    []Command{goFetch(dir, SubjectPackage)},
 				Fresh:    []string{Work + "/gocache"},
 				CleanEnv: []string{"GOCACHE=" + Work + "/gocache"},
-				Creates:  []string{bin},
-				OneShot:  true, Cost: 20 * time.Second, Timeout: 15 * time.Minute,
+				Creates:  []string{bin}, Cause: goCause,
+				OneShot: true, Cost: 20 * time.Second, Timeout: 15 * time.Minute,
 			},
 			{
 				Name:    "cli startup",
@@ -42,6 +60,7 @@ func Cleanroom(dir, exe string) Suite {
 				Name:    "test suite",
 				Command: Command{[]string{test, "-test.v", "-test.count=1"}, path.Join(dir, "perf/subject/cleanroom"), nil},
 				Setup:   []Command{{[]string{"go", "test", "-c", "-o", test, SubjectPackage}, dir, goBuild}},
+				Cause:   goCause,
 				Warmup:  1, Memory: 1, Timeout: 10 * time.Minute,
 				Tests: &Tests{Passed: Count{`^\s*--- PASS: `}, Failed: Count{`^\s*--- FAIL: `}},
 				Items: &Items{Unit: "tests", Count: Count{`^\s*--- (?:PASS|FAIL): `}},
@@ -98,9 +117,7 @@ type ClnrmOptions struct {
 	// Binary is a clnrm that is already built; then nothing is built. It is the only
 	// way by which a binary that the run did not build is measured.
 	Binary string
-	// Target is the folder below the build's target directory: "release/clnrm" with
-	// the system's suffix for programs.
-	Exe string
+	Exe    string // what the system appends to the name of a program
 }
 
 // Clnrm is the suite of a clnrm checkout. It calls cargo and clnrm by themselves:
@@ -127,16 +144,19 @@ func Clnrm(o ClnrmOptions) Suite {
 		},
 		selfTest(bin, o.Dir, env), validate(bin, o.Dir, env),
 	}
+	s.Objectives = append(s.Objectives, cliStartup(), memory())
 	if o.Binary != "" {
 		for i := range runs {
 			runs[i].Needs = nil
 		}
-	} else {
-		s.Workloads = append(s.Workloads, cargoTest(o.Dir))
-		s.Objectives = append(s.Objectives, testSuite())
+		s.Workloads = runs
+		return s
 	}
-	s.Workloads = append(s.Workloads, runs...)
-	s.Objectives = append(s.Objectives, cliStartup(), memory())
+	// The tests come last. They are built with the default features, and so cargo
+	// replaces the program in the target directory, which is no longer the one that
+	// the build made. A target directory of their own would build everything twice.
+	s.Workloads = append(append(s.Workloads, runs...), cargoTest(o.Dir))
+	s.Objectives = append(s.Objectives, testSuite())
 	return s
 }
 
@@ -173,7 +193,7 @@ func cargoBuild(dir string, cost time.Duration, flags ...string) Workload {
 		Name:    "build",
 		Command: Command{args, dir, []string{"CARGO_TARGET_DIR=" + Work + "/target", "CARGO_TERM_COLOR=never"}},
 		Setup:   []Command{{Args: []string{"cargo", "fetch"}, Dir: dir}},
-		Fresh:   []string{Work + "/target"},
+		Fresh:   []string{Work + "/target"}, Cause: cargoCause,
 		OneShot: true, Cost: cost, Timeout: time.Hour,
 	}
 }
@@ -186,6 +206,7 @@ func cargoTest(dir string) Workload {
 		Name:    "test suite",
 		Command: Command{[]string{"cargo", "test", "--release", "--offline"}, dir, env},
 		Setup:   []Command{{[]string{"cargo", "fetch"}, dir, nil}, {[]string{"cargo", "test", "--release", "--offline", "--no-run"}, dir, env}},
+		Cause:   cargoCause,
 		Warmup:  1, Memory: 1, Timeout: time.Hour,
 		Tests: &Tests{Passed: Count{`^test result: .* (\d+) passed;`}, Failed: Count{`^test result: .* (\d+) failed;`}},
 		Items: &Items{Unit: "tests", Count: Count{`^test result: .* (\d+) passed;`}},
@@ -209,6 +230,7 @@ type GoModuleOptions struct {
 	// workload "cli startup".
 	Mains []string
 	Exe   string
+	Null  string // the system's null device; empty means /dev/null
 }
 
 // GoModule is the suite of a Go module: a build with an empty cache, its tests, and
@@ -216,12 +238,14 @@ type GoModuleOptions struct {
 func GoModule(o GoModuleOptions) Suite {
 	s := Suite{Name: fileName(lastElement(o.Name)), Subject: "the Go module " + o.Name, Dir: o.Dir}
 	build := Workload{
-		Name:     "build",
-		Command:  Command{Args: []string{"go", "build", "./..."}, Dir: o.Dir},
-		Setup:    []Command{{Args: []string{"go", "mod", "download"}, Dir: o.Dir}},
+		Name: "build",
+		// Without -o, the program of a module of one package would be written into the
+		// user's checkout; the null device makes go build link it and write nothing.
+		Command:  Command{Args: []string{"go", "build", "-o", cmp.Or(o.Null, "/dev/null"), "./..."}, Dir: o.Dir},
+		Setup:    []Command{goFetch(o.Dir, "./...")},
 		Fresh:    []string{Work + "/gocache"},
-		CleanEnv: []string{"GOCACHE=" + Work + "/gocache"},
-		OneShot:  true, Cost: 30 * time.Second, Timeout: time.Hour,
+		CleanEnv: []string{"GOCACHE=" + Work + "/gocache"}, Cause: goCause,
+		OneShot: true, Cost: 30 * time.Second, Timeout: time.Hour,
 	}
 	s.Objectives = []Objective{buildTime()}
 	var startup []Workload
@@ -236,6 +260,7 @@ func GoModule(o GoModuleOptions) Suite {
 		Name:    "test suite",
 		Command: Command{Args: []string{"go", "test", "-count=1", "-json", "./..."}, Dir: o.Dir},
 		Setup:   []Command{{Args: []string{"go", "test", "-count=1", "-run=^$", "./..."}, Dir: o.Dir}},
+		Cause:   goCause,
 		Warmup:  1, Memory: 1, Timeout: time.Hour,
 		Tests: &Tests{Passed: Count{`"Action":"pass".*"Test":`}, Failed: Count{`"Action":"fail".*"Test":`}},
 		Items: &Items{Unit: "tests", Count: Count{`"Action":"(?:pass|fail)".*"Test":`}},

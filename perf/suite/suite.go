@@ -81,6 +81,12 @@ type Workload struct {
 	CleanEnv []string
 	// Creates are files that must exist after a run that exits 0.
 	Creates []string
+	// Cause is a regular expression for the place in the output of a failed command
+	// that says why it failed, such as a compiler's first error. Its first match, of
+	// which the groups are taken if it has any, begins the reason that the reader
+	// gets. Empty means what most programs write: a line that begins with "error:",
+	// or else the last line.
+	Cause string
 
 	// Warmup is how many runs come before the first that counts.
 	Warmup int
@@ -202,9 +208,9 @@ func (s Suite) CheckValid() error {
 	return nil
 }
 
-// checkPatterns compiles what counts tests and items.
+// checkPatterns compiles what is looked for in the output.
 func (w Workload) checkPatterns() error {
-	var patterns []string
+	patterns := []string{w.Cause}
 	if w.Tests != nil {
 		patterns = append(patterns, w.Tests.Passed.Pattern, w.Tests.Failed.Pattern)
 	}
@@ -224,6 +230,27 @@ func (s Suite) Names() []string {
 	out := make([]string, len(s.Workloads))
 	for i, w := range s.Workloads {
 		out[i] = w.Name
+	}
+	return out
+}
+
+// toolchains are the build tools whose version a result should name, by the program
+// that a suite calls. No other command is ever asked for its version: who knows what
+// it would do.
+var toolchains = map[string][]string{"go": {"go"}, "cargo": {"cargo", "rustc"}}
+
+// Toolchain returns the build tools that the suite calls.
+func (s Suite) Toolchain() []string {
+	var out []string
+	for _, w := range s.Workloads {
+		if len(w.Command.Args) == 0 {
+			continue // CheckValid says so
+		}
+		for _, tool := range toolchains[w.Command.Args[0]] {
+			if !slices.Contains(out, tool) {
+				out = append(out, tool)
+			}
+		}
 	}
 	return out
 }

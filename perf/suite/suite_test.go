@@ -95,8 +95,22 @@ func TestLookups(t *testing.T) {
 	for _, o := range s.ObjectivesOf("test suite") {
 		names = append(names, o.Name)
 	}
-	if !slices.Equal(names, []string{"tests", "cores"}) || s.ObjectivesOf("lint") != nil {
-		t.Errorf("%q, %v", names, s.ObjectivesOf("lint"))
+	if !slices.Equal(names, []string{"tests", "cores"}) || s.ObjectivesOf("fetch") != nil {
+		t.Errorf("%q, %v", names, s.ObjectivesOf("fetch"))
+	}
+}
+
+// Only known tools are asked for their version, and a suite that is not valid yet does
+// no harm.
+func TestToolchain(t *testing.T) {
+	s := sample()
+	s.Workloads[0].Command.Args = nil
+	s.Workloads[1].Command.Args = []string{"cargo", "build"}
+	s.Workloads[2].Command.Args = []string{"go", "vet"}
+	s.Workloads[3].Command.Args = []string{"go", "test"}
+	s.Workloads[4].Command.Args = []string{"rm"}
+	if got := s.Toolchain(); !slices.Equal(got, []string{"cargo", "rustc", "go"}) {
+		t.Errorf("%q", got)
 	}
 }
 

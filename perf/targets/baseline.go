@@ -33,7 +33,11 @@ func openShelf(ctx context.Context) (*shelf, error) {
 // pick returns the run of that id, or the newest one of the suite that accept takes.
 func (s *shelf) pick(id string, accept func(*perf.Result) bool) (*perf.Result, error) {
 	if id != "" {
-		return s.runs.Load(id)
+		r, err := s.runs.Load(id)
+		if err == nil && r.Suite != s.suite {
+			return nil, perf.Usagef("-run=%s is a run of the suite %q, and this is about the suite %q", id, r.Suite, s.suite)
+		}
+		return r, err
 	}
 	r, skipped, err := s.runs.Newest(func(r *perf.Result) bool { return r.Suite == s.suite && accept(r) })
 	for _, e := range skipped {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -38,6 +40,7 @@ type choice struct {
 	only   []string
 	mode   suite.Mode
 	policy experiment.Policy
+	adHoc  bool // a command of the user's, no suite
 }
 
 // choose finds the suite and applies the flags. Whatever makes no sense is an error
@@ -134,8 +137,11 @@ func openRun(con console) (*run, error) {
 	if r.dir, err = r.store.Create(r.result.ID); err != nil {
 		return nil, err
 	}
-	r.space, err = experiment.OpenWorkspace(r.dir)
-	return r, err
+	if r.space, err = experiment.OpenWorkspace(r.dir); err != nil {
+		_ = os.Remove(r.dir) // only an empty folder goes
+		return nil, err
+	}
+	return r, nil
 }
 
 // measure runs the chosen suite and fills in the result.
@@ -146,10 +152,15 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	s, warnings := experiment.Commit(ctx, strings.ReplaceAll(c.suite.Dir, suite.Work, r.space.Dir))
+	s, warnings := c.commit(ctx, r.space.Dir)
 	s.Name = c.suite.Subject
-	r.result.Subject, r.result.Warnings = s, append(r.result.Warnings, warnings...)
-	return r.engine(ctx, c.suite.Plan(c.mode, c.wanted))
+	r.result.Subject = s
+	if !c.adHoc { // a command need not come from a repository
+		r.result.Warnings = append(r.result.Warnings, warnings...)
+	}
+	steps := c.suite.Plan(c.mode, c.wanted)
+	r.learnCosts(steps)
+	return r.engine(ctx, steps)
 }
 
 // describe fills in what is known before anything is measured.
@@ -157,7 +168,16 @@ func (r *run) describe(ctx context.Context, c choice) {
 	r.result.Suite, r.result.Mode, r.result.Only = c.suite.Name, c.mode.Name, c.only
 	r.policy = c.policy
 	r.result.Machine, r.result.Warnings = measure.Machine(ctx)
+	maps.Copy(r.result.Machine.Toolchain, measure.Toolchain(ctx, c.suite.Toolchain()...))
 	r.result.Subject.Name = c.suite.Subject
+}
+
+// learnCosts takes what a costly step took the last time for what it will take now.
+func (r *run) learnCosts(steps []suite.Step) {
+	last, _, err := r.store.Newest(func(res *perf.Result) bool { return res.Suite == r.result.Suite && res.Complete })
+	if err == nil {
+		experiment.LearnCosts(steps, last)
+	}
 }
 
 // engine goes through the steps, saving what is known after each.

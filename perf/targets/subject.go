@@ -1,7 +1,6 @@
 package targets
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
+
+	"golang.org/x/mod/modfile"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
@@ -47,6 +49,9 @@ func version() string {
 type source struct {
 	suite     suite.Suite
 	repo, ref string
+	// built says that the user named a binary: which commit it was built from, nobody
+	// can tell, and least of all the checkout beside it.
+	built bool
 }
 
 // checkout puts the source's ref into the folder of the run, if it has one. remove
@@ -62,6 +67,14 @@ func (s source) checkout(ctx context.Context, work string) (remove func() error,
 	return tree.Remove, nil
 }
 
+// commit says what source is measured; work is the folder of the run.
+func (s source) commit(ctx context.Context, work string) (perf.Subject, []perf.Warning) {
+	if s.built {
+		return perf.Subject{}, []perf.Warning{{Kind: perf.WarnEnvironment, Text: "the commit of the subject is unknown: CLNRM_BIN names a binary that was built before"}}
+	}
+	return experiment.Commit(ctx, strings.ReplaceAll(s.suite.Dir, suite.Work, work))
+}
+
 // subject decides what is measured: what Use was given, what the environment names,
 // or what the root of the repository shows.
 func subject(ctx context.Context) (source, error) {
@@ -69,7 +82,7 @@ func subject(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, fmt.Errorf("finding the root of the repository: %w", err)
 	}
-	if s, ok, err := clnrm(root); ok || err != nil {
+	if s, ok, err := clnrm(ctx, root); ok || err != nil {
 		return s, err
 	}
 	if used != nil {
@@ -91,8 +104,9 @@ func subject(ctx context.Context) (source, error) {
 	return source{}, perf.Usagef("%s shows neither a Cargo.toml nor a go.mod: set CLNRM_DIR or CLNRM_BIN to measure clnrm, or call targets.Use in the magefile", root)
 }
 
-// clnrm reads CLNRM_DIR, CLNRM_REF and CLNRM_BIN.
-func clnrm(root string) (source, bool, error) {
+// clnrm reads CLNRM_DIR, CLNRM_REF and CLNRM_BIN. Whatever is wrong with them is said
+// before anything is run.
+func clnrm(ctx context.Context, root string) (source, bool, error) {
 	dir, ref, bin := os.Getenv("CLNRM_DIR"), os.Getenv("CLNRM_REF"), os.Getenv("CLNRM_BIN")
 	if dir == "" && ref == "" && bin == "" {
 		return source{}, false, nil
@@ -100,26 +114,46 @@ func clnrm(root string) (source, bool, error) {
 	if bin != "" && ref != "" {
 		return source{}, true, perf.Usagef("CLNRM_BIN names a built binary and CLNRM_REF a ref to build: set one of them")
 	}
-	dir = filepath.Join(root, dir)
-	if d := os.Getenv("CLNRM_DIR"); filepath.IsAbs(d) {
-		dir = d
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(root, dir)
 	}
-	if bin != "" {
-		abs, err := filepath.Abs(bin)
-		if err != nil || !exists(abs) {
-			return source{}, true, perf.Usagef("CLNRM_BIN: there is no file %s", bin)
-		}
-		return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Binary: abs, Exe: exeSuffix()})}, true, nil
+	var s source
+	var err error
+	switch {
+	case bin != "":
+		s, err = clnrmBinary(dir, bin)
+	case !exists(filepath.Join(dir, "Cargo.toml")):
+		err = perf.Usagef("CLNRM_DIR: %s holds no Cargo.toml: name the root of a clnrm checkout", dir)
+	case ref != "":
+		s, err = clnrmRef(ctx, dir, ref)
+	default:
+		s.suite = suite.Clnrm(suite.ClnrmOptions{Dir: dir, Exe: exeSuffix()})
 	}
-	if !exists(filepath.Join(dir, "Cargo.toml")) {
-		return source{}, true, perf.Usagef("CLNRM_DIR: %s holds no Cargo.toml: name the root of a clnrm checkout", dir)
+	return s, true, err
+}
+
+// clnrmBinary is the binary that CLNRM_BIN names, run in dir.
+func clnrmBinary(dir, bin string) (source, error) {
+	abs, err := filepath.Abs(bin)
+	if info, serr := os.Stat(abs); err != nil || serr != nil || !info.Mode().IsRegular() {
+		return source{}, perf.Usagef("CLNRM_BIN: there is no file %s", bin)
 	}
-	if ref != "" {
-		s := suite.Clnrm(suite.ClnrmOptions{Dir: suite.Work + "/src", Exe: exeSuffix()})
-		s.Subject = "clnrm at " + ref
-		return source{suite: s, repo: dir, ref: ref}, true, nil
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return source{}, perf.Usagef("CLNRM_DIR: there is no folder %s", dir)
 	}
-	return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Exe: exeSuffix()})}, true, nil
+	return source{suite: suite.Clnrm(suite.ClnrmOptions{Dir: dir, Binary: abs, Exe: exeSuffix()}), built: true}, nil
+}
+
+// clnrmRef is the commit that CLNRM_REF names in the repository at dir. It is looked
+// up now, so that a branch which moves meanwhile does not matter.
+func clnrmRef(ctx context.Context, dir, ref string) (source, error) {
+	commit, err := experiment.FindCommit(ctx, dir, ref)
+	if err != nil {
+		return source{}, fmt.Errorf("CLNRM_REF: %w", err)
+	}
+	s := suite.Clnrm(suite.ClnrmOptions{Dir: suite.Work + "/src", Exe: exeSuffix()})
+	s.Subject = "clnrm at " + ref
+	return source{suite: s, repo: dir, ref: commit}, nil
 }
 
 func exists(path string) bool {
@@ -136,30 +170,57 @@ func exeSuffix() string {
 
 // goModule reads the module path from a go.mod; no file is an empty path.
 func goModule(path string) (string, error) {
-	f, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading the module path: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "module "); ok {
-			return strings.Trim(strings.TrimSpace(rest), `"`), nil
-		}
+	module := modfile.ModulePath(data)
+	if module == "" {
+		return "", fmt.Errorf("reading the module path: %s has no valid module line (go mod init writes one)", path)
 	}
-	return "", fmt.Errorf("reading the module path: %s has no module line", path)
+	return module, nil
 }
 
-// goProject asks the go command which programs the module has.
+// goProject asks the go command which programs the module has. A package that does
+// not compile is no error here: it is the build that is to say so. A module without
+// packages, as one that only holds the magefile, has nothing that could be measured,
+// though go build is content with it.
 func goProject(ctx context.Context, root, module string) (suite.Suite, error) {
-	out, err := output(ctx, root, "go", "list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	out, err := output(ctx, root, "go", "list", "-e", "-find", "-f", "{{.Name}} {{.ImportPath}}", "./...")
 	if err != nil {
 		return suite.Suite{}, err
 	}
-	return suite.GoModule(suite.GoModuleOptions{Dir: root, Name: module, Mains: strings.Fields(out), Exe: exeSuffix()}), nil
+	packages, mains := 0, []string(nil)
+	for line := range strings.Lines(out) {
+		packages++
+		if main, ok := strings.CutPrefix(strings.TrimSpace(line), "main "); ok {
+			mains = append(mains, main)
+		}
+	}
+	if packages == 0 {
+		return suite.Suite{}, perf.Usagef("the module %s in %s has no packages to measure: call targets.Use in the magefile, or set CLNRM_DIR or CLNRM_BIN to measure clnrm", module, root)
+	}
+	return suite.GoModule(suite.GoModuleOptions{Dir: root, Name: module, Mains: mains, Exe: exeSuffix(), Null: os.DevNull}), nil
+}
+
+// crates is what cargo metadata says (cargo-metadata(1)), as far as it matters here.
+type crates struct {
+	Packages []struct {
+		ID       string
+		Name     string
+		Manifest string `json:"manifest_path"`
+		Targets  []struct {
+			Name     string
+			Kind     []string
+			Requires []string `json:"required-features"`
+		}
+	}
+	// Default holds the ids of the packages that cargo builds in the root; cargo
+	// before 1.71 does not say.
+	Default []string `json:"workspace_default_members"`
 }
 
 // cargoProject asks cargo for the name and the programs of the project. A project
@@ -169,30 +230,44 @@ func cargoProject(ctx context.Context, root string) (suite.Suite, error) {
 	if err != nil {
 		return suite.Suite{}, err
 	}
-	var meta struct {
-		Packages []struct {
-			Name    string
-			Targets []struct {
-				Name string
-				Kind []string
-			}
-		}
+	var c crates
+	if err := json.Unmarshal([]byte(out), &c); err != nil {
+		return suite.Suite{}, fmt.Errorf("reading what cargo metadata says of %s: %w", root, err)
 	}
-	if err := json.Unmarshal([]byte(out), &meta); err != nil || len(meta.Packages) == 0 {
-		return suite.Suite{}, fmt.Errorf("reading what cargo metadata says of %s: %w", root, errors.Join(err, errors.New("no package")))
-	}
-	o := suite.CargoOptions{Dir: root, Name: meta.Packages[0].Name, Exe: exeSuffix()}
-	for _, p := range meta.Packages {
-		for _, t := range p.Targets {
-			if len(t.Kind) == 1 && t.Kind[0] == "bin" {
-				o.Bins = append(o.Bins, t.Name)
-			}
-			if t.Name == "clnrm" {
-				return suite.Clnrm(suite.ClnrmOptions{Dir: root, Exe: exeSuffix()}), nil
-			}
-		}
+	o := suite.CargoOptions{Dir: root, Name: c.name(root), Bins: c.programs(), Exe: exeSuffix()}
+	if slices.Contains(o.Bins, "clnrm") {
+		return suite.Clnrm(suite.ClnrmOptions{Dir: root, Exe: o.Exe}), nil
 	}
 	return suite.Cargo(o), nil
+}
+
+// name is that of the package in the root, or of the root's folder where that is
+// only a workspace.
+func (c crates) name(root string) string {
+	manifest, err := os.Stat(filepath.Join(root, "Cargo.toml"))
+	for _, p := range c.Packages {
+		if info, perr := os.Stat(p.Manifest); err == nil && perr == nil && os.SameFile(info, manifest) {
+			return p.Name
+		}
+	}
+	return filepath.Base(root)
+}
+
+// programs are what cargo build makes in the root: of the packages that it builds
+// there, those programs that need no feature.
+func (c crates) programs() []string {
+	var out []string
+	for _, p := range c.Packages {
+		if c.Default != nil && !slices.Contains(c.Default, p.ID) {
+			continue
+		}
+		for _, t := range p.Targets {
+			if slices.Equal(t.Kind, []string{"bin"}) && len(t.Requires) == 0 {
+				out = append(out, t.Name)
+			}
+		}
+	}
+	return out
 }
 
 // output runs a command that looks at the project and returns what it prints.
@@ -202,6 +277,9 @@ func output(ctx context.Context, dir string, args ...string) (string, error) {
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", fmt.Errorf("looking at the project in %s: %w (the target doctor says how to install it)", dir, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("looking at the project: %s in %s: %w\n%s", strings.Join(args, " "), dir, err, strings.TrimSpace(stderr.String()))
 	}

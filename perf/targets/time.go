@@ -107,7 +107,7 @@ func timed(ctx context.Context, o timeOptions) error {
 	if err != nil {
 		return bare(err)
 	}
-	c := choice{mode: suite.AdHocMode, wanted: map[string]bool{}}
+	c := choice{mode: suite.AdHocMode, wanted: map[string]bool{}, adHoc: true}
 	if c.suite, err = a.Suite(); err != nil {
 		return bare(err)
 	}

@@ -1,22 +1,22 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// applet is a command of the clean room. It does what POSIX says of the command
-// of its name, as far as the options go that it knows; it returns its status.
+// applet is a command of the clean room. It does what POSIX says of the utility
+// of its name (IEEE Std 1003.1, Shell and Utilities; seq and sha256sum are those
+// of GNU coreutils), as far as the options go that it knows, and refuses other
+// options: to ignore one would give another output than the host's command. It
+// returns its status. A write that fails is reported by process.call, because
+// the buffered output keeps its first error; an applet looks at the error only
+// to stop early, when nobody reads any more.
 type applet func(p *process, args []string) int
 
 // appletNames lists the applets for messages.
@@ -56,7 +56,7 @@ func findApplet(name string) applet {
 	return nil
 }
 
-// flags are the one-letter options that were given.
+// flags are the letters of the one-letter options that were given.
 type flags string
 
 func (f flags) has(c byte) bool { return strings.IndexByte(string(f), c) >= 0 }
@@ -93,6 +93,7 @@ func (p *process) eachInput(applet string, names []string, f func(name string, r
 	return status
 }
 
+// input opens one of the inputs, within the step's directory.
 func (p *process) input(name string, f func(name string, r io.Reader) error) error {
 	if name == "-" {
 		return f(name, p.in)
@@ -101,7 +102,7 @@ func (p *process) input(name string, f func(name string, r io.Reader) error) err
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	return f(name, file)
 }
 
@@ -115,21 +116,7 @@ func (p *process) printLines(lines []string) int {
 	return 0
 }
 
-// maxLine bounds a line that an applet looks at as a whole, in bytes.
-const maxLine = 64 << 20
-
-// eachLine calls f with each line of r, without its end, until f says stop.
-func eachLine(r io.Reader, f func(line []byte) (more bool)) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(nil, maxLine)
-	for s.Scan() {
-		if !f(s.Bytes()) {
-			return nil
-		}
-	}
-	return s.Err()
-}
-
+// appletCat copies its inputs, each a file or - for the standard input.
 func appletCat(p *process, args []string) int {
 	return p.eachInput("cat", args, func(_ string, r io.Reader) error {
 		_, err := io.Copy(p.out, r)
@@ -137,6 +124,8 @@ func appletCat(p *process, args []string) int {
 	})
 }
 
+// appletEcho prints its words; with -n first, without the newline. It knows no
+// escapes: whether echo should is the one thing that shells do not agree on.
 func appletEcho(p *process, args []string) int {
 	end := "\n"
 	if len(args) > 0 && args[0] == "-n" {
@@ -146,6 +135,8 @@ func appletEcho(p *process, args []string) int {
 	return 0
 }
 
+// appletPwd prints where the step runs. It is the one applet whose output is not
+// the same on every system and in every run.
 func appletPwd(p *process, _ []string) int {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -178,6 +169,8 @@ func appletSeq(p *process, args []string) int {
 	if step == 0 {
 		return p.complain(2, "seq", errors.New("the step must not be 0"))
 	}
+	// The numbers are formatted by hand because steps use seq as a source of
+	// much data: through Fprintln it would be what the measurement sees.
 	var line []byte
 	for i := first; step > 0 && i <= last || step < 0 && i >= last; i += step {
 		line = append(strconv.AppendInt(line[:0], int64(i), 10), '\n')
@@ -186,152 +179,6 @@ func appletSeq(p *process, args []string) int {
 		}
 	}
 	return 0
-}
-
-// appletWc prints the counts of lines (-l), words (-w) and bytes (-c), all three
-// without an option, separated by one blank.
-func appletWc(p *process, args []string) int {
-	opt, files, err := splitFlags(args, "lwc")
-	if err != nil {
-		return p.complain(2, "wc", err)
-	}
-	return p.eachInput("wc", files, func(name string, r io.Reader) error {
-		lines, words, bytes, err := count(r)
-		if err != nil {
-			return err
-		}
-		var fields []string
-		for _, f := range []struct {
-			letter byte
-			n      int
-		}{{'l', lines}, {'w', words}, {'c', bytes}} {
-			if opt == "" || opt.has(f.letter) {
-				fields = append(fields, strconv.Itoa(f.n))
-			}
-		}
-		if name != "-" {
-			fields = append(fields, name)
-		}
-		_, err = fmt.Fprintln(p.out, strings.Join(fields, " "))
-		return err
-	})
-}
-
-// count returns the newlines, words and bytes of r.
-func count(r io.Reader) (lines, words, bytes int, err error) {
-	buf := make([]byte, pipeBuffer)
-	inWord := false
-	for {
-		n, err := r.Read(buf)
-		bytes += n
-		for _, c := range buf[:n] {
-			if c == '\n' {
-				lines++
-			}
-			blank := c == ' ' || c >= '\t' && c <= '\r'
-			if !blank && !inWord {
-				words++
-			}
-			inWord = !blank
-		}
-		if err == io.EOF {
-			return lines, words, bytes, nil
-		}
-		if err != nil {
-			return 0, 0, 0, err
-		}
-	}
-}
-
-// appletSort sorts all lines of its inputs by bytes, or by the number that they
-// start with (-n); -r turns the order round and -u drops equal lines.
-func appletSort(p *process, args []string) int {
-	opt, files, err := splitFlags(args, "nru")
-	if err != nil {
-		return p.complain(2, "sort", err)
-	}
-	var lines []string
-	status := p.eachInput("sort", files, func(_ string, r io.Reader) error {
-		return eachLine(r, func(l []byte) bool { lines = append(lines, string(l)); return true })
-	})
-	order := strings.Compare
-	if opt.has('n') {
-		order = func(a, b string) int { return cmp.Or(cmp.Compare(number(a), number(b)), strings.Compare(a, b)) }
-	}
-	slices.SortFunc(lines, order)
-	if opt.has('u') {
-		lines = slices.Compact(lines)
-	}
-	if opt.has('r') {
-		slices.Reverse(lines)
-	}
-	return max(status, p.printLines(lines))
-}
-
-// number returns the whole number that s starts with, 0 without one.
-func number(s string) int {
-	s = strings.TrimLeft(s, " \t")
-	end := 0
-	for end < len(s) && (s[end] >= '0' && s[end] <= '9' || end == 0 && s[end] == '-') {
-		end++
-	}
-	n, _ := strconv.Atoi(s[:end]) // no number counts as 0, as POSIX has it
-	return n
-}
-
-// appletGrep prints the lines that match the expression, in Go's syntax, which
-// has POSIX's extended one (-E says so and changes nothing). -v turns the
-// choice round, -i ignores case, -c counts, -q only answers by its status:
-// 0 something was found, 1 nothing, 2 an error.
-func appletGrep(p *process, args []string) int {
-	opt, args, err := splitFlags(args, "vicqE")
-	if err == nil && len(args) == 0 {
-		err = errors.New("an expression is missing")
-	}
-	if err != nil {
-		return p.complain(2, "grep", err)
-	}
-	expr := args[0]
-	if opt.has('i') {
-		expr = "(?i)" + expr
-	}
-	re, err := regexp.Compile(expr)
-	if err != nil {
-		return p.complain(2, "grep", err)
-	}
-	found := 0
-	status := p.eachInput("grep", args[1:], func(_ string, r io.Reader) error {
-		return eachLine(r, func(l []byte) bool {
-			if re.Match(l) == opt.has('v') {
-				return true
-			}
-			found++
-			if opt.has('c') || opt.has('q') {
-				return !opt.has('q')
-			}
-			_, _ = p.out.Write(l)
-			return p.out.WriteByte('\n') == nil // bufio keeps the first error
-		})
-	})
-	if opt.has('c') {
-		p.printLines([]string{strconv.Itoa(found)})
-	}
-	if status == 0 && found == 0 {
-		return 1
-	}
-	return status
-}
-
-// appletSha256sum prints the sum and the name of each input.
-func appletSha256sum(p *process, args []string) int {
-	return p.eachInput("sha256sum", args, func(name string, r io.Reader) error {
-		h := sha256.New()
-		if _, err := io.Copy(h, r); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(p.out, "%x  %s\n", h.Sum(nil), name)
-		return err
-	})
 }
 
 // appletLs prints the names in a directory, sorted, without hidden ones.

@@ -32,6 +32,8 @@ func openCache() (*cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the running program: %w", err)
 	}
+	// Size and time, as make does it: to hash the program itself would take longer
+	// than most runs that the cache saves.
 	info, err := os.Stat(self)
 	if err != nil {
 		return nil, fmt.Errorf("find the running program: %w", err)
@@ -67,7 +69,7 @@ func (c *cache) store(path, text string, passed bool) error {
 	if err != nil {
 		return err
 	}
-	if !passed {
+	if !passed { // or a content that passed before would pass unseen once it is back
 		if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

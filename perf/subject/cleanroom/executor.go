@@ -80,7 +80,7 @@ func (e *processExecutor) startService(ctx context.Context, s service) (string, 
 	return fmt.Sprintf("process-%d", cmd.Process.Pid), stop, nil
 }
 
-// launch starts cmd and returns its standard output.
+// launch starts cmd with its lifeline and returns its standard output.
 func (e *processExecutor) launch(cmd *exec.Cmd) (io.Reader, error) {
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -104,9 +104,12 @@ func (e *processExecutor) runStep(ctx context.Context, command string, stage fun
 			err = fmt.Errorf("remove the step's directory: %w", e)
 		}
 	}()
+	// Only the step is limited: the caller's context tells an interrupt apart.
 	limited, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	cmd := e.command(limited, dir, verbStep, command)
+	// Both streams are drained to the end whatever comes: a step that blocks on a
+	// full pipe would be measured as a slow one.
 	stdout := &boundedBuffer{limit: e.maxOutput}
 	stderr := &tailBuffer{limit: 4096}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -141,7 +144,7 @@ func (e *processExecutor) stepError(ctx, limited context.Context, err error, std
 	case !errors.As(err, &exit):
 		return fmt.Errorf("start the step: %w", err)
 	}
-	return fmt.Errorf("%v%s", exit, strings.TrimRight(": "+strings.TrimSpace(stderr), ": "))
+	return fmt.Errorf("%w%s", exit, strings.TrimRight(": "+strings.TrimSpace(stderr), ": "))
 }
 
 // command prepares a process of this program in dir. Its standard input is a
@@ -156,7 +159,7 @@ func (e *processExecutor) command(ctx context.Context, dir, verb, arg string) *e
 	return cmd
 }
 
-// newStepDir makes an empty directory for one step.
+// newStepDir makes, in the system's temporary directory, an empty directory for one step.
 func newStepDir() (string, error) {
 	dir, err := os.MkdirTemp("", stepDirPrefix)
 	if err != nil {

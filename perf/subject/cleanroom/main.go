@@ -6,7 +6,51 @@
 // TOML, processes, regular expressions; nothing sleeps.
 //
 // The binary brings its own commands (applets), so that a test needs nothing of
-// the host and gives the same output on every system.
+// the host and gives the same output on every system. It is static, and what
+// only some commands need is made when they run: to start it for --help is
+// itself a workload.
+//
+// # Test files
+//
+// A file is a Go text/template first (see render) and TOML then:
+//
+//	[meta]                                # or [test.metadata] with a name
+//	name = "hello"
+//	version = "1.0.0"
+//
+//	[service.db]                          # up while the file's steps run
+//	plugin = "generic_container"          # the default; or surrealdb
+//	image = "alpine:latest"
+//
+//	[[steps]]
+//	name = "echo"
+//	command = ["echo", "hello"]           # joined with blanks, run by sh -c
+//	expected_output_regex = "^hello\n$"
+//
+//	[[scenario]]
+//	name = "ask"
+//	service = "db"
+//	run = "echo hi"                       # or [[scenario.steps]]
+//
+// Steps run in order, the first failure ends the file; scenarios come last.
+//
+// # Marker lines
+//
+// A run prints these, in this order; with --watch again after each change, with
+// the first two in front. Times in parentheses are of this program's own clock.
+//
+//	File change detected: ["a.clnrm.toml"]     the change has been seen
+//	Rerunning tests...
+//	Rendered a.clnrm.toml (0ms)                for each file
+//	Found 1 test file(s) to execute
+//	Successfully loaded cleanroom config ...   the file has been parsed
+//	Starting process ...                       and the rest of each step
+//	Test passed: a.clnrm.toml                  or Test failed: PATH - ERROR
+//	✅ a.clnrm.toml - PASS (2ms)               or ❌ FILE - FAIL (Nms)
+//	Test Results: 1 passed, 0 failed
+//	All tests passed!                          or Test run failed: ERROR
+//
+// A watch is ready to see changes when it prints "Watching: PATH".
 package main
 
 import (
@@ -75,8 +119,7 @@ func start(argv []string, std streams) int {
 	verb, args := argv[1], argv[2:]
 	switch verb {
 	case "-h", "-help", "--help", "help":
-		fmt.Fprint(std.out, usage)
-		return exitOK
+		return help(std)
 	case "applet":
 		if len(args) == 0 || findApplet(args[0]) == nil {
 			return refuse(std, fmt.Errorf("%w: applet takes one of: %s", errUsage, appletNames))
@@ -93,6 +136,7 @@ func start(argv []string, std streams) int {
 // runCommand carries out one of the public commands. SIGINT and SIGTERM cancel
 // its context, so that running steps are ended and their directories removed.
 func runCommand(verb string, args []string, std streams) int {
+	// A map that is made here costs nothing at the start of a step.
 	commands := map[string]func(context.Context, []string, streams) error{
 		"run": cmdRun, "self-test": cmdSelfTest, "validate": cmdValidate, "render": cmdRender,
 	}
@@ -107,26 +151,35 @@ func runCommand(verb string, args []string, std streams) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(std.out, usage)
-		return exitOK
+		return help(std)
 	}
 	return refuse(std, err)
+}
+
+// help prints the usage as the result that was asked for: if it cannot be
+// written, that is a failure, where a full disk would else look like success.
+func help(std streams) int {
+	if _, err := io.WriteString(std.out, usage); err != nil {
+		return refuse(std, fmt.Errorf("print the usage: %w", err))
+	}
+	return exitOK
 }
 
 // errReported is returned by a command whose output has said already what is
 // wrong, so that the exit status is all that is left to give.
 var errReported = errors.New("failed")
 
-// refuse says why a command ended and returns its exit status.
+// refuse says why a command ended and returns its exit status. That complaints
+// cannot be written is not reported: there is nowhere left to do so.
 func refuse(std streams, err error) int {
 	switch {
 	case errors.Is(err, errReported):
 		return exitFailed
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(std.err, "cleanroom: %v\n\n%s", err, usage)
+		_, _ = fmt.Fprintf(std.err, "cleanroom: %v\n\n%s", err, usage)
 		return exitUsage
 	}
-	fmt.Fprintf(std.err, "cleanroom: %v\n", err)
+	_, _ = fmt.Fprintf(std.err, "cleanroom: %v\n", err)
 	return exitFailed
 }
 
@@ -155,7 +208,7 @@ func (v variables) Set(s string) error {
 func parseArgs(args []string, names ...string) (options, []string, error) {
 	opt := options{vars: variables{}}
 	fs := flag.NewFlagSet("cleanroom", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
+	fs.SetOutput(io.Discard) // its own message and usage; refuse has ours
 	for _, name := range names {
 		switch name {
 		case "watch":

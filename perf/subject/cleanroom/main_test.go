@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "write the golden files")
 // The steps that a test runs are processes of this binary for the same reason.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-test.") {
+		leaveQuickly()
 		os.Exit(start(os.Args, streams{os.Stdout, os.Stderr}))
 	}
 	os.Exit(m.Run())
@@ -58,8 +59,18 @@ func (r *room) command(args ...string) *exec.Cmd {
 	r.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp, "TMP="+r.tmp, "CLEANROOM_CACHE="+r.cach, "NO_COLOR=1")
+	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp, "TMP="+r.tmp, "TEMP="+r.tmp, "CLEANROOM_CACHE="+r.cach, "NO_COLOR=1")
 	return cmd
+}
+
+// ownTemp gives the test a temporary directory of its own, as every system
+// calls it, so that what is left in it is seen.
+func ownTemp(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, dir)
+	}
 }
 
 // call runs the subject to its end and sees that no step's directory is left.

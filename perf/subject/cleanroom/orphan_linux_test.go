@@ -14,10 +14,13 @@ import (
 // adopts them as a subreaper, so that it can wait for their end.
 func TestKilledRunner(t *testing.T) {
 	const prSetChildSubreaper = 36 // prctl(2)
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 {
-		t.Fatal(errno)
+	adopt := func(on uintptr) {
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, on, 0); errno != 0 {
+			t.Fatal(errno)
+		}
 	}
-	defer syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 0, 0)
+	adopt(1)
+	defer adopt(0)
 
 	r := newRoom(t, map[string]string{"in/a.clnrm.toml": busyFile}).start("run", "--force", "in")
 	r.until("Process started successfully, executing command")

@@ -36,7 +36,8 @@ func findTables(text string) tableLines {
 	return starts
 }
 
-// startOf reads what one line starts.
+// startOf reads what one line starts. It need not be exact TOML: the decoder has
+// accepted the document, so that only what is valid has to be told apart.
 func startOf(line string) lineStart {
 	if strings.HasPrefix(line, "[") {
 		head, _, ok := strings.Cut(strings.TrimLeft(line, "["), "]")
@@ -64,7 +65,7 @@ func openString(line, open string) string {
 			if !closed {
 				return open
 			}
-			line, open = rest, ""
+			line = rest
 		}
 		basic, literal := strings.Index(line, `"""`), strings.Index(line, "'''")
 		switch {
@@ -78,7 +79,7 @@ func openString(line, open string) string {
 	}
 }
 
-// find returns the line, counted from 1, of key in the table at; of the table's
+// find returns the line of the fault that a reader notes: the line, counted from 1, of key in the table at; of the table's
 // header when key is empty or not in it; and 1 when there is no such header.
 func (s tableLines) find(at place, key string) int {
 	start := -1

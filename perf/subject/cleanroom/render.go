@@ -20,10 +20,18 @@ const (
 // errTooLarge is what a write beyond a bound returns.
 var errTooLarge = errors.New("output is too large")
 
-// render carries out source as a Go text/template and returns the text. The
-// variables are its fields ({{.name}}; a missing one is an error), and these
-// are its functions beside Go's own: var NAME DEFAULT, env NAME, upper, seq
-// FIRST LAST, sha256. An error starts with name:line, as template counts them.
+// render carries out source as a Go text/template and returns the text. What
+// -var has set are its fields ({{.name}}; one that is not set is an error). Its
+// functions beside those of Go are:
+//
+//	var NAME DEFAULT   the variable, or DEFAULT when it is not set
+//	env NAME           an environment variable of those that are allowed
+//	upper TEXT         TEXT in upper case
+//	seq FIRST LAST     the whole numbers from FIRST to LAST
+//	sha256 TEXT        the sum of TEXT in hexadecimal
+//
+// The time and chance are left out on purpose: the same file and variables give
+// the same text, which the cache counts on. An error starts with name:line.
 func render(name, source string, vars variables) (string, error) {
 	t := template.New(name).Option("missingkey=error").Funcs(template.FuncMap{
 		"env":    allowedEnv,
@@ -37,6 +45,8 @@ func render(name, source string, vars variables) (string, error) {
 			return fallback
 		},
 	})
+	// A file without a single action goes the same way, so that a reload of it
+	// has a stage of rendering as any other has.
 	if _, err := t.Parse(source); err != nil {
 		return "", templateError(err)
 	}

@@ -63,11 +63,15 @@ func (r *runner) runPaths(ctx context.Context, paths []string) error {
 	return nil
 }
 
+// tryPaths is runPaths without its last line. A file that fails does not keep
+// the others from being run; an interrupt does.
 func (r *runner) tryPaths(ctx context.Context, paths []string) error {
 	files, err := findFiles(paths)
 	if err != nil {
 		return err
 	}
+	// All are rendered before the first is run, and before the cache is asked:
+	// what a file means depends on variables, so only its rendered text counts.
 	var sources []source
 	for _, path := range files {
 		sources = append(sources, r.load(path))
@@ -97,7 +101,7 @@ func (r *runner) tryPaths(ctx context.Context, paths []string) error {
 // load reads and renders one file. A fault is that file's failure and not the
 // run's, so it travels with the source.
 func (r *runner) load(path string) source {
-	began := time.Now()
+	began := time.Now() // reading is a part of what the line below reports
 	text, err := readSource(path)
 	if err != nil {
 		return source{path: path, err: err}
@@ -181,7 +185,7 @@ func (r *runner) runSource(ctx context.Context, s source) error {
 		if err != nil {
 			return err
 		}
-		defer stop()
+		defer stop() // in the reverse order, after the last scenario
 		r.log.info(fromTest, "✅ Service '%s' started successfully (handle: %s)", sv.name, handle)
 	}
 	if err := r.runSteps(ctx, t.steps); err != nil {
@@ -198,7 +202,8 @@ func (r *runner) runSource(ctx context.Context, s source) error {
 	return nil
 }
 
-// runSteps runs steps in order and ends with the first that fails.
+// runSteps runs steps in order and ends with the first that fails: the next may
+// rely on what it has done to a service.
 func (r *runner) runSteps(ctx context.Context, steps []step) error {
 	for i, st := range steps {
 		r.log.info(fromTest, "📋 Step %d: %s", i+1, st.name)
@@ -210,6 +215,8 @@ func (r *runner) runSteps(ctx context.Context, steps []step) error {
 	return nil
 }
 
+// runStep runs one step and compares its output with what the file expects. A
+// step without an expression passes by its exit status alone.
 func (r *runner) runStep(ctx context.Context, st step) error {
 	began := time.Now()
 	r.log.info(fromTest, "🔧 Executing: %s", st.command)

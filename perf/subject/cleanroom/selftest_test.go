@@ -27,7 +27,7 @@ func TestSelfTestFails(t *testing.T) {
 		{"bad expression", mustFail + "a(\n" + hello, "not followed by an expression"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Setenv("TMPDIR", t.TempDir())
+			ownTemp(t)
 			var out bytes.Buffer
 			files := fstest.MapFS{"d/good.clnrm.toml": {Data: []byte(hello)}, "d/x.clnrm.toml": {Data: []byte(tc.text)}}
 			err := selfTest(t.Context(), files, &out)

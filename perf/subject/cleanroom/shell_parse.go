@@ -25,10 +25,16 @@ type token struct {
 	op, word string
 }
 
-// parseShell reads a command line: words, '...', "...", backslash, and the
-// operators && || ; | > and newline. What a real shell would expand or do
-// beyond that is refused, because to pass it on as text would do something else
-// than the line says.
+// parseShell reads a command line, a part of what POSIX calls a complete_command
+// (IEEE Std 1003.1, Shell Command Language, 2.10):
+//
+//	line     = [ pipeline { ( "&&" | "||" | ";" | newline ) pipeline } [ ";" ] ]
+//	pipeline = command { "|" command }
+//	command  = word { word | ">" word }
+//	word     = { character | "\" character | "'...'" | "\"...\"" }
+//
+// What a real shell would expand or do beyond that is refused, because to pass
+// it on as text would do something else than the line says.
 func parseShell(line string) ([]pipeline, error) {
 	tokens, err := scanShell(line)
 	if err != nil {
@@ -43,6 +49,8 @@ func parseShell(line string) ([]pipeline, error) {
 			return nil, err
 		}
 		if cmd.words == nil {
+			// Nothing between two operators is a mistake, as in any shell, except
+			// after a ; or a newline, where people leave empty lines.
 			if op == ";" && cmd.output == "" && cur.commands == nil && cur.after == ";" {
 				continue // an empty line, or the end after a ;
 			}
@@ -90,6 +98,7 @@ const (
 func scanShell(line string) ([]token, error) {
 	var tokens []token
 	for line = strings.TrimLeft(line, " \t"); line != ""; line = strings.TrimLeft(line, " \t") {
+		// Operators need no blanks around them.
 		if op := operatorAt(line); op != "" {
 			line = line[len(op):]
 			if op == "\n" {
@@ -107,7 +116,8 @@ func scanShell(line string) ([]token, error) {
 	return append(tokens, token{op: ";"}), nil
 }
 
-// operatorAt returns the operator that s starts with, or "".
+// operatorAt returns the operator that s starts with, or "". The longer ones come
+// first; a single & is none, as nothing runs in the background of a step.
 func operatorAt(s string) string {
 	for _, op := range []string{"&&", "||", ";", "|", ">", "\n"} {
 		if strings.HasPrefix(s, op) {
@@ -117,10 +127,13 @@ func operatorAt(s string) string {
 	return ""
 }
 
-// scanWord reads the word at the start of line, without its quotes.
+// scanWord reads the word at the start of line, without its quotes. Quoted parts
+// and plain ones join when nothing stands between them: a'b'"c" is abc.
 func scanWord(line string) (word, rest string, err error) {
 	var b strings.Builder
-	digits := true // so far: 2> would send another stream than > does
+	// A word of digits before > names a stream: 2> would send another one than >
+	// does, and passing "2" as an argument is not what the line means.
+	digits := true // so far
 	for i := 0; i < len(line); i++ {
 		c := line[i]
 		switch {

@@ -21,7 +21,7 @@ type process struct {
 
 // complain writes a message of the applet name and returns status.
 func (p *process) complain(status int, name string, err error) int {
-	fmt.Fprintf(p.err, "%s: %v\n", name, err)
+	_, _ = fmt.Fprintf(p.err, "%s: %v\n", name, err) // the status tells it too
 	return status
 }
 
@@ -36,10 +36,10 @@ const (
 func runAppletWith(in io.Reader, argv []string) int {
 	dir, err := os.OpenRoot(".")
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: open the current directory: %v\n", argv[0], err)
+		_, _ = fmt.Fprintf(os.Stderr, "%s: open the current directory: %v\n", argv[0], err)
 		return exitFailed
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }() // nothing is written through it
 	p := &process{in: in, out: bufio.NewWriterSize(os.Stdout, pipeBuffer), err: os.Stderr, dir: dir, env: os.Environ()}
 	return p.call(argv)
 }
@@ -75,6 +75,8 @@ func appletSh(p *process, args []string) int {
 	}
 	status, done := 0, false
 	for _, l := range list {
+		// Both operators are of one rank and look at what ran last: in
+		// "false && a || b" a is passed over and b runs.
 		if l.after == "&&" && status != 0 || l.after == "||" && status == 0 {
 			continue
 		}
@@ -92,6 +94,8 @@ func (p *process) runPipeline(commands []simple, last int) (status int, done boo
 	if len(commands) == 1 && commands[0].words[0] == "exit" {
 		return p.exit(commands[0].words[1:], last)
 	}
+	// Goroutines in place of processes: a step stays one process, which can be
+	// measured and ended as one, and a pipe costs no start of a program.
 	var wg sync.WaitGroup
 	q := *p
 	closeIn := func() error { return nil } // the shell's own input serves its next command too
@@ -133,6 +137,7 @@ func (p *process) runSimple(c simple) (status int) {
 	if c.output == "" {
 		return p.call(c.words)
 	}
+	// Created before the command runs, as a shell does it: sort f > f loses f.
 	f, err := p.dir.Create(c.output)
 	if err != nil {
 		return p.complain(exitFailed, "sh", err)

@@ -41,7 +41,7 @@ func sh(t *testing.T, line, stdin string) (out, complaints string, status int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	var stdout bytes.Buffer
 	var stderr lockedBuffer
 	p := &process{in: strings.NewReader(stdin), out: bufio.NewWriter(&stdout), err: &stderr, dir: dir, env: []string{"A=1", "B=2"}}

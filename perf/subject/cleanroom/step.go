@@ -19,8 +19,8 @@ func stepMain(args []string) int {
 }
 
 // serviceMain is the process of a service: it is up until the runner ends it or
-// is gone itself.
-func serviceMain(args []string) int {
+// is gone itself. Its argument, the name of the service, is for ps to show.
+func serviceMain([]string) int {
 	fmt.Print(serviceReady)
 	dieWithRunner(os.Stdin)
 	return exitOK

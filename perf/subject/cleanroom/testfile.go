@@ -118,7 +118,7 @@ func (r *reader) metaName(root map[string]any) string {
 	if data, ok := r.table(test, "metadata", place{{"test", 0}}); ok {
 		return r.required(data, "name", place{{"test.metadata", 0}})
 	}
-	if len(r.faults) == 0 {
+	if len(r.faults) == 0 { // a header that is no table has been named above
 		r.fail(nil, "", "neither [meta] nor [test.metadata]: the test has no name")
 	}
 	return ""
@@ -155,6 +155,8 @@ func (r *reader) step(tab map[string]any, at place) step {
 		r.fail(at, "command", "step %q: command must be an array of words, as in [\"echo\", \"hello\"]", s.name)
 	}
 	var command []string
+	// clnrm joins the words the same way: quotes that the shell should see have to
+	// stand inside a word.
 	for _, w := range words {
 		word, ok := w.(string)
 		if !ok {
@@ -178,6 +180,8 @@ func (r *reader) step(tab map[string]any, at place) step {
 // scenario reads one [[scenario]] table; run is its first step.
 func (r *reader) scenario(tab map[string]any, at place, services []service) scenario {
 	s := scenario{name: r.required(tab, "name", at), service: r.text(tab, "service", at)}
+	// clnrm ignores the name; here a scenario beside a service that nobody starts
+	// would pass without it.
 	known := func(v service) bool { return v.name == s.service }
 	if s.service != "" && !slices.ContainsFunc(services, known) {
 		r.fail(at, "service", "scenario %q: service %q is not declared", s.name, s.service)
@@ -207,7 +211,8 @@ func (r *reader) text(tab map[string]any, key string, at place) string {
 // required returns the string under key, which must be there and not empty.
 func (r *reader) required(tab map[string]any, key string, at place) string {
 	s := r.text(tab, key, at)
-	if _, wrong := tab[key]; s == "" && (!wrong || tab[key] == "") {
+	// A value of another type has its fault from text already.
+	if _, there := tab[key]; s == "" && (!there || tab[key] == "") {
 		r.fail(at, "", "%s is missing", key)
 	}
 	return s

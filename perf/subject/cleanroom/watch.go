@@ -12,12 +12,15 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// eventQueue is how many events are kept while a run is under way.
+// eventQueue is how many events are kept while a run is under way. More fill the
+// kernel's queue, and then the system reports an overflow.
 const eventQueue = 4096
 
 // watch runs paths and runs them again after each change, until ctx ends. No
-// timer holds a change back: what the system has reported by the time that a
-// rerun starts is one change, and what comes later is the next.
+// timer holds a change back, since it would be in every measured reload: what
+// the system has reported by the time that a rerun starts is one change, and
+// what comes later is the next. So a file that is written in place may be run
+// half written first, and again when it is whole; a save by rename is one rerun.
 func (r *runner) watch(ctx context.Context, paths []string) error {
 	if len(paths) == 0 {
 		paths = []string{"."}
@@ -28,7 +31,7 @@ func (r *runner) watch(ctx context.Context, paths []string) error {
 	if err != nil {
 		return fmt.Errorf("watch for changes: %w", err)
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }() // the program ends
 	// Armed before the first run, so that a change during it is not missed.
 	if err := arm(w, paths); err != nil {
 		return fmt.Errorf("watch for changes: %w", err)
@@ -82,7 +85,9 @@ func nextChange(ctx context.Context, w *fsnotify.Watcher) ([]string, error) {
 		var e fsnotify.Event
 		var ok bool
 		var err error
-		select { // what is queued first
+		// What is queued is taken first, and only when there is nothing left is
+		// it decided whether to wait: a select over all would decide by chance.
+		select {
 		case e, ok = <-w.Events:
 		default:
 			if names != nil && ctx.Err() == nil {
@@ -91,27 +96,22 @@ func nextChange(ctx context.Context, w *fsnotify.Watcher) ([]string, error) {
 			select {
 			case <-ctx.Done():
 				return nil, nil
-			case err = <-w.Errors:
+			case err, ok = <-w.Errors:
 			case e, ok = <-w.Events:
 			}
 		}
 		switch {
 		case errors.Is(err, fsnotify.ErrEventOverflow):
 			return []string{`"many files"`}, nil // which ones is lost, that there were is not
-		case err != nil || !ok:
-			return nil, fmt.Errorf("watch for changes: %w", errors.Join(err, errClosed(ok)))
+		case err != nil:
+			return nil, fmt.Errorf("watch for changes: %w", err)
+		case !ok:
+			return nil, errors.New("watch for changes: the watcher has ended")
 		}
 		if name := fmt.Sprintf("%q", e.Name); isSave(e) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-}
-
-func errClosed(open bool) error {
-	if open {
-		return nil
-	}
-	return errors.New("the watcher has ended")
 }
 
 // isSave reports whether e tells of new content under the name of a test file,

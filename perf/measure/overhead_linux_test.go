@@ -1,5 +1,3 @@
-//go:build linux
-
 package measure_test
 
 import (
@@ -34,16 +32,21 @@ func compileC(t testing.TB, name string) string {
 // loop. Each iteration is a short round of both in shuffled order, and the tenth
 // percentiles are taken over all rounds, so that what the machine does
 // meanwhile meets both alike. Run it with -benchtime=200x on a quiet machine.
+//
+// Pinned to one CPU the C loop keeps that CPU busy and its caches warm, while
+// this package works elsewhere between runs. The third case gives the C program a
+// pause of 50 µs before each start, so that both begin on a CPU that was idle.
 func BenchmarkOverhead(b *testing.B) {
 	spawn := compileC(b, "spawn")
-	b.Run("free", func(b *testing.B) { overhead(b, spawn, nil) })
-	b.Run("pinned", func(b *testing.B) { overhead(b, spawn, []int{0}) })
+	b.Run("free", func(b *testing.B) { overhead(b, nil, spawn, "0") })
+	b.Run("pinned", func(b *testing.B) { overhead(b, []int{0}, spawn, "0") })
+	b.Run("pinned and paused", func(b *testing.B) { overhead(b, []int{0}, spawn, "50") })
 }
 
-func overhead(b *testing.B, spawn string, cpus []int) {
+func overhead(b *testing.B, cpus []int, spawn, pause string) {
 	const perRound = 20
 	subject := measure.Command{Args: []string{"/bin/true"}, CPUs: cpus}
-	rival := measure.Command{Args: []string{spawn, strconv.Itoa(perRound), "/bin/true"}, CPUs: cpus}
+	rival := measure.Command{Args: []string{spawn, strconv.Itoa(perRound), pause, "/bin/true"}, CPUs: cpus}
 	var ours, theirs []float64
 	arms := []func(){
 		func() {
@@ -91,4 +94,35 @@ func seconds(d time.Duration) float64 { return d.Seconds() }
 func lowTenth(samples []float64) float64 {
 	slices.Sort(samples)
 	return samples[len(samples)/10]
+}
+
+// BenchmarkSleep reports how much longer than asked a command that waits for
+// 0.2 s is measured to take, its own start included.
+func BenchmarkSleep(b *testing.B) {
+	c := measure.Command{Args: []string{testenv.Tool(b, "sleep"), "0.2"}}
+	var worst time.Duration
+	for b.Loop() {
+		worst = max(worst, mustRun(b, c).Wall-200*time.Millisecond)
+	}
+	b.ReportMetric(seconds(worst)*1e3, "worst-ms-over")
+}
+
+// BenchmarkFlood reports how fast output is drained; the command writes without
+// looking.
+func BenchmarkFlood(b *testing.B) {
+	const size = 1 << 28
+	b.SetBytes(size)
+	for b.Loop() {
+		mustRun(b, role("flood", strconv.Itoa(size)))
+	}
+}
+
+// BenchmarkMemory reports what a memory run of a short command takes.
+func BenchmarkMemory(b *testing.B) {
+	c := measure.Command{Args: []string{testenv.Tool(b, "true")}}
+	for b.Loop() {
+		if _, err := c.RunMemory(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -1,0 +1,236 @@
+package targets_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// playEnv makes the test binary play a program: its value is which.
+const playEnv = "CLNRM_PERF_TEST_PLAY"
+
+func TestMain(m *testing.M) {
+	if part, ok := os.LookupEnv(playEnv); ok {
+		os.Exit(play(part, os.Args[1:]))
+	}
+	status := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(status)
+}
+
+// play is the program that the test binary becomes.
+func play(part string, args []string) int {
+	switch part {
+	case "clnrm":
+		return playClnrm(args)
+	case "waiter":
+		return playWaiter(args)
+	case "exit":
+		fmt.Println("about to fail")
+		return 7
+	}
+	return 0
+}
+
+// playClnrm does what the suite of clnrm asks of it: help, self-test, validate.
+func playClnrm(args []string) int {
+	switch {
+	case len(args) == 0:
+		return 2
+	case args[0] == "--help":
+		fmt.Println("usage: clnrm")
+	case args[0] == "self-test":
+		fmt.Println("Framework Self-Test Results:\nTotal: 3 tests, 3 passed, 0 failed")
+	case args[0] == "validate":
+		for _, name := range args[1:] {
+			if _, err := os.ReadFile(name); err != nil {
+				return 1
+			}
+		}
+	}
+	return 0
+}
+
+// playWaiter connects to the address in args[0] and lives until it is killed. Told to
+// "spawn", it first starts another one in a session of its own.
+func playWaiter(args []string) int {
+	conn, err := net.Dial("tcp", args[0])
+	if err != nil {
+		return 1
+	}
+	if len(args) > 1 {
+		child := exec.Command(os.Args[0], args[0])
+		child.SysProcAttr = ownSession()
+		if err := child.Start(); err != nil {
+			return 1
+		}
+	}
+	ignoreTerm()
+	_, _ = conn.Read(make([]byte, 1)) // nobody ever writes
+	return 0
+}
+
+// built is a repository that imports the targets, and the gate compiled from it. It
+// is made once, because compiling takes a second or two.
+var built struct {
+	sync.Once
+	dir, gate string
+	err       error
+}
+
+// gate returns the compiled targets and the repository that they were compiled in.
+func gate(t *testing.T) (binary, repository string) {
+	t.Helper()
+	built.Do(func() { built.err = buildGate() })
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.gate, built.dir
+}
+
+// buildGate makes a repository with a copy of this one's magefile, which imports the
+// targets as any repository does, and compiles it.
+func buildGate() (err error) {
+	if built.dir, err = os.MkdirTemp("", "clnrm-perf-gate"); err != nil {
+		return err
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return err
+	}
+	const own = "github.com/seanchatmangpt/clnrm-perf"
+	text := strings.Replace(string(mod), "module "+own, "module example.com/consumer", 1) +
+		"\nrequire " + own + " v0.0.0\n\nreplace " + own + " => " + root + "\n"
+	err = errors.Join(
+		os.WriteFile(filepath.Join(built.dir, "go.mod"), []byte(text), 0o644),
+		copyFile(filepath.Join(root, "go.sum"), filepath.Join(built.dir, "go.sum")),
+		os.Mkdir(filepath.Join(built.dir, "magefiles"), 0o755),
+		copyFile(filepath.Join(root, "magefiles", "magefile.go"), filepath.Join(built.dir, "magefiles", "magefile.go")))
+	if err != nil {
+		return err
+	}
+	built.gate = filepath.Join(built.dir, "gate"+exe)
+	cmd := exec.Command("go", "tool", "mage", "-compile", built.gate)
+	cmd.Dir = built.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("compiling the gate: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}
+
+// outcome is what a call of the gate did.
+type outcome struct {
+	stdout, stderr string
+	status         int
+}
+
+// call runs the gate in dir, with env added.
+func call(t *testing.T, dir string, env []string, args ...string) outcome {
+	t.Helper()
+	binary, _ := gate(t)
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// want checks exit status and that stdout and stderr together hold the words.
+func (o outcome) want(t *testing.T, status int, words ...string) {
+	t.Helper()
+	if o.status != status {
+		t.Errorf("exit status %d, want %d", o.status, status)
+	}
+	all := o.stdout + o.stderr
+	for _, w := range words {
+		if !strings.Contains(all, w) {
+			t.Errorf("no %q in the output", w)
+		}
+	}
+	if t.Failed() {
+		t.Fatalf("stdout:\n%s\nstderr:\n%s", o.stdout, o.stderr)
+	}
+}
+
+// fakeClnrm is the environment in which the test binary is the clnrm to measure.
+func fakeClnrm(t *testing.T) []string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"CLNRM_BIN=" + self, playEnv + "=clnrm"}
+}
+
+// results reads every result that lies in dir.
+func results(t *testing.T, dir string) []*perf.Result {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, ".perf", "runs", "*", "result.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []*perf.Result
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := perf.DecodeResult(data, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// decoded reads the JSON on stdout, which must be all that is there.
+func (o outcome) decoded(t *testing.T) *perf.Result {
+	t.Helper()
+	if !json.Valid([]byte(o.stdout)) {
+		t.Fatalf("stdout is not JSON alone:\n%s", o.stdout)
+	}
+	r, err := perf.DecodeResult([]byte(o.stdout), "stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// nothingLeft checks that no folder of work remains.
+func nothingLeft(t *testing.T, dir string) {
+	t.Helper()
+	left, err := filepath.Glob(filepath.Join(dir, ".perf", "runs", "*", "work"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}

@@ -1,0 +1,9 @@
+package targets_test
+
+import "syscall"
+
+const exe = ".exe"
+
+func ownSession() *syscall.SysProcAttr { return nil }
+
+func ignoreTerm() {}

@@ -157,50 +157,72 @@ func init() {
 	}
 }
 
+// A checkout is a git repository of the small clnrm.
+type checkout struct{ dir string }
+
+func newCheckout(t *testing.T) checkout {
+	t.Helper()
+	testenv.Tool(t, "cargo")
+	testenv.Tool(t, "git")
+	c := checkout{filepath.Join(t.TempDir(), "clnrm")}
+	if err := os.CopyFS(c.dir, os.DirFS("../experiment/testdata/crates/clnrm")); err != nil {
+		t.Fatal(err)
+	}
+	c.git(t, "init", "--quiet")
+	c.git(t, "add", ".")
+	c.git(t, "commit", "--quiet", "-m", "first")
+	return c
+}
+
+func (c checkout) git(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+	cmd.Dir = c.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %q: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// commit commits a program of its own and returns the hash.
+func (c checkout) commit(t *testing.T, program string) string {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, "src", "main.rs"), []byte(program), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.git(t, "commit", "--quiet", "-a", "-m", "another program")
+	return c.git(t, "rev-parse", "HEAD")
+}
+
+// state is what a measurement must not change.
+func (c checkout) state(t *testing.T) string {
+	t.Helper()
+	return c.git(t, "status", "--porcelain") + c.git(t, "worktree", "list") + c.git(t, "rev-parse", "HEAD")
+}
+
 // TestClnrmAtARef measures the first of two commits; the second, which is checked
 // out, does not even compile.
 func TestClnrmAtARef(t *testing.T) {
-	testenv.Tool(t, "cargo")
-	testenv.Tool(t, "git")
-	repo := filepath.Join(t.TempDir(), "clnrm")
-	if err := os.CopyFS(repo, os.DirFS("../experiment/testdata/crates/clnrm")); err != nil {
-		t.Fatal(err)
-	}
-	git := func(args ...string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-		cmd.Dir = repo
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %q: %v\n%s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	git("init", "--quiet")
-	git("add", ".")
-	git("commit", "--quiet", "-m", "compiles")
-	first := git("rev-parse", "HEAD")
-	if err := os.WriteFile(filepath.Join(repo, "src", "main.rs"), []byte("fn main() { nothing() }\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	git("commit", "--quiet", "-a", "-m", "does not compile")
-	before := git("status", "--porcelain") + git("worktree", "list")
+	c := newCheckout(t)
+	first := c.git(t, "rev-parse", "HEAD")
+	c.commit(t, "fn main() { nothing() }\n")
+	before := c.state(t)
 
 	dir := t.TempDir()
-	env := []string{"CLNRM_DIR=" + repo, "CLNRM_REF=HEAD~1"}
+	env := []string{"CLNRM_DIR=" + c.dir, "CLNRM_REF=HEAD~1"}
 	o := call(t, dir, env, "benchmarks", "-only=self-test", "-json")
 	o.want(t, 0)
 	if r := o.decoded(t); r.Subject.Commit != first || r.Subject.Dirty || r.Subject.Name != "clnrm at HEAD~1" || r.Workload("self-test").State != perf.StateOK {
 		t.Errorf("subject %+v, self-test %s; want commit %s, measured", r.Subject, r.Workload("self-test").Reason, first)
 	}
 	nothingLeft(t, dir)
-	if after := git("status", "--porcelain") + git("worktree", "list"); after != before {
+	if after := c.state(t); after != before {
 		t.Errorf("the user's repository is not as it was:\n%s\nnow\n%s", before, after)
 	}
 
-	dir = t.TempDir()
-	o = call(t, dir, env[:1], "benchmarks", "-only=self-test,cli startup")
-	o.want(t, perf.ExitFailure, "because build failed: error[E0425]: cannot find function `nothing` in this scope --> src")
+	o = call(t, t.TempDir(), env[:1], "benchmarks", "-only=self-test,cli startup")
+	o.want(t, perf.ExitFailure, "FAILED build: error[E0425]", "NOT MEASURED self-test: because build failed: error[E0425]: cannot find function `nothing` in this scope --> src")
 	dir = t.TempDir()
 	call(t, dir, []string{env[0], "CLNRM_REF=v9.9"}, "benchmarks").want(t, perf.ExitUsage, `CLNRM_REF: there is no commit "v9.9"`)
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

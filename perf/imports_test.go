@@ -54,6 +54,8 @@ var owners = map[string][]string{
 	"github.com/mattn/go-isatty":    {"perf/report"},
 	"github.com/BurntSushi/toml":    {"perf/subject/cleanroom"},
 	"github.com/fsnotify/fsnotify":  {"perf/subject/cleanroom"},
+	"golang.org/x/text":             {"perf/report"},
+	"golang.org/x/mod":              {"perf/targets"},
 }
 
 // vague are names that say nothing about what a package is for.

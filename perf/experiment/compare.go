@@ -28,7 +28,7 @@ func CompareUnpaired(name string, old, now *perf.Result) []perf.Comparison {
 		for _, m := range w.Metrics {
 			c := compareSeries(old, w, m)
 			c.Old.Ref, c.New.Ref = name, now.ID
-			c.Gate = gateMetrics[m.Name] && !(foreign && isTime(m.Metric))
+			c.Gate = gates(m.Metric, foreign)
 			if c.Gate || len(c.Old.Samples) > 0 {
 				out = append(out, c)
 			}
@@ -49,6 +49,12 @@ func center(s perf.Sample) *float64 {
 	return &m
 }
 
+// gates reports whether a metric gates between two sessions. foreign says that they
+// were on different machines.
+func gates(m perf.Metric, foreign bool) bool {
+	return gateMetrics[m.Name] && (!foreign || !isTime(m))
+}
+
 func isTime(m perf.Metric) bool { return m.Unit == perf.Second || m.Unit.IsRate() }
 
 // compareSeries compares one series with the baseline's of the same name.
@@ -67,12 +73,23 @@ func compareSeries(old *perf.Result, w *perf.WorkloadResult, m perf.Series) perf
 		return invalid(c, fmt.Sprintf("the baseline has %s in %s (%s is better) and the run in %s (%s is better)", m.Name, series.Unit, series.Better, m.Unit, m.Better))
 	}
 	c.Old.Samples = series.Samples
-	if base.State != perf.StateOK || w.State != perf.StateOK {
-		c.Reason = "one of the runs did not end well: " + base.Reason + w.Reason
-		return c
+	if reason := unfit(base, w); reason != "" {
+		return invalid(c, reason)
 	}
 	verdict(&c, m.Metric)
 	return c
+}
+
+// unfit says why the samples of a workload that did not end well decide nothing: they
+// are the runs that happened to succeed. It is empty for two that did.
+func unfit(base, w *perf.WorkloadResult) string {
+	switch {
+	case w.State != perf.StateOK:
+		return fmt.Sprintf("%s is %s in this run: %s", w.Name, w.State, w.Reason)
+	case base.State != perf.StateOK:
+		return fmt.Sprintf("%s is %s in the baseline: save a new one", w.Name, base.State)
+	}
+	return ""
 }
 
 func blank(workload string, m perf.Metric) perf.Comparison {
@@ -93,7 +110,7 @@ func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison
 		}
 		w := now.Workload(base.Name)
 		for _, m := range base.Metrics {
-			if !gateMetrics[m.Name] || foreign && isTime(m.Metric) {
+			if !gates(m.Metric, foreign) {
 				continue
 			}
 			if w != nil {

@@ -407,3 +407,20 @@ func TestContentionWarning(t *testing.T) {
 		}
 	}
 }
+
+func TestLearnCosts(t *testing.T) {
+	build, test := workload("build"), workload("test")
+	build.OneShot, build.Cost = true, 20*time.Second
+	steps := plan(suite.Suite{Name: "s", Workloads: []suite.Workload{build, test}})
+	LearnCosts(steps, &perf.Result{Workloads: []perf.WorkloadResult{
+		{Name: "build", Metrics: []perf.Series{{Metric: perf.Wall, Samples: perf.Sample{44.6}}}},
+		{Name: "test", Metrics: []perf.Series{{Metric: perf.Wall, Samples: perf.Sample{3}}}},
+	}})
+	if steps[0].Cost != 45*time.Second || steps[1].Cost != 0 {
+		t.Errorf("costs %s and %s, want what the build took and nothing for what is repeated", steps[0].Cost, steps[1].Cost)
+	}
+	LearnCosts(steps, new(perf.Result))
+	if steps[0].Cost != 45*time.Second {
+		t.Errorf("a run without the build changed its cost to %s", steps[0].Cost)
+	}
+}

@@ -3,6 +3,7 @@ package measure
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ func ancestors(names []string) []ancestor {
 		if err != nil || !named(exe, names) {
 			break
 		}
-		out = append(out, ancestor{pid, exe})
+		out = append(out, ancestor{pid, filepath.Base(exe)})
 	}
 	return out
 }

@@ -38,7 +38,7 @@ type census struct {
 
 	begin    time.Time
 	exitCost time.Duration // spent on proportional sizes at exits so far
-	quiet    time.Time     // no look before
+	quiet    time.Time     // no look before, as the last one was dear
 	quietPSS time.Time     // no proportional look before, but at exits
 	looks    int
 }
@@ -73,10 +73,14 @@ func (c *census) add(tid, creator int, vfork bool) {
 	}
 	pid := int(group)
 	c.owner[tid] = pid
+	// A thread takes no memory of its own, but the process is there until the
+	// last of them exits.
 	if m := c.members[pid]; m != nil {
 		m.threads[tid] = true
 		return
 	}
+	// The kernel reports the first stop of the child and the event of its
+	// creator in either order; in the former case the parent is the creator.
 	if creator == 0 {
 		parent, _ := procField(data, "PPid:")
 		creator = int(parent)
@@ -127,6 +131,8 @@ func (c *census) exiting(tid int) {
 	if m == nil {
 		return
 	}
+	// At the exit event memory is still there, even of a process that ran for
+	// a millisecond: this is why a short command does not measure as 0.
 	if len(m.threads) == 1 && !m.shares {
 		c.peakBound = max(c.peakBound, c.sum(highWaterMark))
 		rss := c.lookRSS()
@@ -144,6 +150,7 @@ func (c *census) remove(tid int) {
 	c.forget(tid)
 }
 
+// forget removes thread tid, and its process with the last one.
 func (c *census) forget(tid int) {
 	pid, known := c.owner[tid]
 	if !known {
@@ -228,6 +235,9 @@ func (c *census) sample(list func() []int) {
 	}
 }
 
+// lookRSS sums the resident sets and brings their peak up to date. The sum is
+// below that of the high-water marks at the same moment, so it raises the bound
+// too: that is how memory from before an execve comes to count.
 func (c *census) lookRSS() int64 {
 	rss := c.sum(residentSet)
 	c.looked = c.looked || rss > 0
@@ -236,6 +246,8 @@ func (c *census) lookRSS() int64 {
 	return rss
 }
 
+// lookPSS sums the proportional sets, brings their peak up to date, and returns
+// what that cost.
 func (c *census) lookPSS() time.Duration {
 	begin := time.Now()
 	pss := c.sum(proportionalSet)
@@ -268,6 +280,7 @@ func (m *member) reader() int {
 	return m.pid
 }
 
+// memory is the result. What no look has seen is not measured, rather than 0.
 func (c *census) memory() Memory {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -307,9 +320,16 @@ func residentSet(pid int) int64 {
 	return pages * pageSize
 }
 
-func highWaterMark(pid int) int64   { return kilobytes(pid, "status", "VmHWM:") }
+// highWaterMark is the largest resident set that the process has had since its
+// last execve (proc_pid_status(5)).
+func highWaterMark(pid int) int64 { return kilobytes(pid, "status", "VmHWM:") }
+
+// proportionalSet is the resident set with every page divided by the number of
+// processes that map it (proc_pid_smaps(5)).
 func proportionalSet(pid int) int64 { return kilobytes(pid, "smaps_rollup", "Pss:") }
 
+// kilobytes returns in bytes what a file of /proc/PID says in kB, which are
+// units of 1024 bytes there; 0 if the process is gone.
 func kilobytes(pid int, file, key string) int64 {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + file)
 	if err != nil {

@@ -3,10 +3,7 @@ package measure
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,53 +41,49 @@ func (a *attempt) traced() (Memory, error) {
 	t := &tracer{attempt: a, census: newCensus(), dead: dead}
 	a.ender.tree = t.census.live
 	started, ended := make(chan error, 1), make(chan struct{})
-	go onChildlessThread(func() {
+	go onChildlessThread(func() (spoilt bool) {
 		err := t.start()
 		started <- err
 		if err == nil {
 			t.loop()
 		}
 		close(ended)
+		return t.spoilt
 	})
 	if err := <-started; err != nil {
 		<-ended
 		return Memory{Run: a.run}, err
 	}
+	// From here on the tree lives, and every path must see it ended: serve
+	// ends with the death of the command, endRest with that of its tree.
 	stop := t.census.sampleEvery(sampleInterval, nil)
 	_, err = a.serve()
-	if err == nil {
-		err = t.endRest(ended)
+	if !a.abandoned {
+		err = errors.Join(err, t.endRest(ended))
 	}
 	stop()
-	if err == nil {
-		err = a.settle()
+	if !a.abandoned {
+		err = errors.Join(err, a.settle())
 	}
 	mem := t.census.memory()
 	mem.Run = a.run
 	return mem, err
 }
 
-// sampled runs the command untraced and looks at its tree now and then.
+// sampled runs the command untraced and looks at its tree now and then. A child
+// between vfork and execve counts twice here if a look meets it, and a process
+// that lives for less than an interval may not count at all.
 func (a *attempt) sampled() (Memory, error) {
 	const reason = "ptrace is refused here (seccomp, or kernel.yama.ptrace_scope=3), so memory was only sampled: " +
 		"peaks between samples are missed, and there is no upper bound; allow it, in Docker by --cap-add=SYS_PTRACE"
 	c := newCensus()
 	sampling := make(chan func(), 1)
 	a.onStart = func() { sampling <- c.sampleEvery(sampleInterval, a.ender.members) }
-	failed := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		spoilt, err := a.timed()
-		if !spoilt {
-			runtime.UnlockOSThread()
-		}
-		failed <- err
-	}()
-	err := <-failed
+	err := a.timedOnThread()
 	select {
 	case stop := <-sampling:
 		stop()
-	default: // it did not start
+	default: // it did not start, and err says why
 	}
 	mem := c.memory()
 	mem.HasPeakBound, mem.PeakBound, mem.Reason = false, 0, reason
@@ -101,14 +94,16 @@ func (a *attempt) sampled() (Memory, error) {
 // onChildlessThread calls f on a locked thread that has no children, so that
 // wait4(-1, __WNOTHREAD) there yields f's tracees alone: a Go thread may have
 // forked before for any other goroutine. Nor is it the main thread, which the
-// kernel gives orphans to.
-func onChildlessThread(f func()) {
+// kernel gives orphans to. If f spoilt the thread, it ends.
+func onChildlessThread(f func() (spoilt bool)) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	if unix.Gettid() != unix.Getpid() && childless(unix.WNOTHREAD) {
-		f()
+		if !f() {
+			runtime.UnlockOSThread()
+		}
 		return
 	}
+	defer runtime.UnlockOSThread()
 	// Another goroutine cannot get this thread while this one holds it.
 	done := make(chan struct{})
 	go func() {
@@ -116,182 +111,4 @@ func onChildlessThread(f func()) {
 		onChildlessThread(f)
 	}()
 	<-done
-}
-
-// A tracer follows the process tree of a command from its first execve, and has
-// every process looked at just before it gives its memory back. Its methods run
-// on the thread that traces.
-type tracer struct {
-	*attempt
-	census *census
-	dead   event // signalled when the command, though perhaps not its tree, is dead
-}
-
-// traceOptions: an event when a process or thread begins, executes a program, or
-// is about to exit; and nothing traced outlives the tracer.
-const traceOptions = unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE |
-	unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT | unix.PTRACE_O_EXITKILL
-
-// start starts the command as a tracee.
-func (t *tracer) start() error {
-	unpin, err := pin(t.cmd.CPUs)
-	if err != nil {
-		return &StartError{Args: t.cmd.Args, Dir: t.cmd.Dir, Err: err, Remedy: "name CPUs of that list"}
-	}
-	_, err = t.attempt.start(&syscall.SysProcAttr{Ptrace: true})
-	if undo := unpin(); undo != nil && err == nil {
-		err = undo
-	}
-	switch {
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSYS):
-		return fmt.Errorf("%w: %w", errTraceRefused, err)
-	case err != nil:
-		return t.cmd.startError(t.path, err)
-	}
-	if err := t.seize(); err != nil {
-		unix.Kill(t.pid, unix.SIGKILL)
-		t.reap()
-		return fmt.Errorf("%w: %w", errTraceRefused, err)
-	}
-	t.census.add(t.pid, 0, false)
-	return nil
-}
-
-// seize turns the tracing that the command asked for itself before execve into
-// that of PTRACE_SEIZE (ptrace(2)), which alone tells a stop by job control from a
-// signal and leaves the process stopped. Detached with a SIGSTOP it cannot run on
-// in between.
-func (t *tracer) seize() error {
-	if _, err := t.awaitStop(); err != nil { // the SIGTRAP of its execve
-		return err
-	}
-	if err := ptrace(unix.PTRACE_DETACH, t.pid, uintptr(unix.SIGSTOP)); err != nil {
-		return fmt.Errorf("PTRACE_DETACH: %w", err)
-	}
-	if err := ptrace(unix.PTRACE_SEIZE, t.pid, traceOptions); err != nil {
-		return fmt.Errorf("PTRACE_SEIZE: %w", err)
-	}
-	status, err := t.awaitStop()
-	if err != nil {
-		return err
-	}
-	if stopEvent(status) == unix.PTRACE_EVENT_STOP { // the SIGSTOP has worked already
-		if err := unix.Kill(t.pid, unix.SIGCONT); err != nil {
-			return fmt.Errorf("SIGCONT: %w", err)
-		}
-	}
-	return ptrace(unix.PTRACE_CONT, t.pid, 0)
-}
-
-func (t *tracer) awaitStop() (unix.WaitStatus, error) {
-	for {
-		var status unix.WaitStatus
-		_, err := unix.Wait4(t.pid, &status, unix.WALL, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err == nil && !status.Stopped() {
-			err = fmt.Errorf("ended with status %#x before it was traced", int(status))
-		}
-		return status, err
-	}
-}
-
-// loop handles what happens to the tracees until there are none.
-func (t *tracer) loop() {
-	for {
-		var status unix.WaitStatus
-		var usage unix.Rusage
-		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, &usage)
-		switch {
-		case err == unix.EINTR:
-		case err != nil: // ECHILD
-			return
-		case status.Stopped():
-			t.stopped(tid, status)
-		default:
-			t.census.remove(tid)
-			if tid == t.pid {
-				t.run.Wall = time.Since(t.run.Start)
-				t.run.setStatus(status)
-				t.run.setUsage(&usage)
-				t.dead.signal()
-			}
-		}
-	}
-}
-
-// stopped handles one stop of a tracee and lets it go on.
-func (t *tracer) stopped(tid int, status unix.WaitStatus) {
-	signal := status.StopSignal()
-	switch event := stopEvent(status); event {
-	case unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK, unix.PTRACE_EVENT_CLONE:
-		if child, err := unix.PtraceGetEventMsg(tid); err == nil {
-			t.census.add(int(child), tid, event == unix.PTRACE_EVENT_VFORK)
-		}
-		signal = 0
-	case unix.PTRACE_EVENT_EXEC:
-		t.census.executed(tid)
-		signal = 0
-	case unix.PTRACE_EVENT_EXIT:
-		if tid == t.pid {
-			t.readZombie() // its I/O is complete but for the exit itself
-		}
-		t.census.exiting(tid)
-		signal = 0
-	case unix.PTRACE_EVENT_STOP:
-		if isJobStop(signal) {
-			// It stays stopped, but is heard of when SIGCONT comes.
-			_ = ptrace(unix.PTRACE_LISTEN, tid, 0)
-			return
-		}
-		t.census.add(tid, 0, false) // if its parent's event has not come first
-		signal = 0
-	}
-	// Fails only if the tracee was killed meanwhile, which wait4 tells next.
-	_ = ptrace(unix.PTRACE_CONT, tid, uintptr(signal))
-}
-
-func isJobStop(s unix.Signal) bool {
-	return s == unix.SIGSTOP || s == unix.SIGTSTP || s == unix.SIGTTIN || s == unix.SIGTTOU
-}
-
-// stopEvent is the PTRACE_EVENT of a stop, 0 if a signal caused it.
-func stopEvent(status unix.WaitStatus) int { return int(status) >> 16 }
-
-// ptrace is ptrace(2) for the requests without an address.
-func ptrace(request, tid int, data uintptr) error {
-	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, data, 0, 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
-}
-
-// endRest ends what the command left running, once it had its patience.
-func (t *tracer) endRest(ended <-chan struct{}) error {
-	wait := t.ender.graceLeft()
-	if closedWithin(ended, wait) {
-		return nil
-	}
-	t.run.LeftBehind, _ = name(t.census.live(), nil, nil)
-	for begin := time.Now(); time.Since(begin) < killLimit; {
-		killAll(t.census.live())
-		if closedWithin(ended, killAgain) {
-			return nil
-		}
-	}
-	t.abandoned = true
-	return fmt.Errorf("%s: left processes %v behind, which do not end after SIGKILL; they hang in the kernel", t.cmd, t.census.live())
-}
-
-func closedWithin(c <-chan struct{}, limit time.Duration) bool {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-c:
-		return true
-	case <-timer.C:
-		return false
-	}
 }

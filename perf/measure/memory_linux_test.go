@@ -47,6 +47,18 @@ func init() {
 		}
 		<-time.After(time.Hour)
 	}
+	roles["killed"] = func(args []string) { // MEGABYTES, in a child that is killed
+		cmd := self("hold", args[0])
+		_, err := cmd.StdinPipe()
+		must(err)
+		out, err := cmd.StdoutPipe()
+		must(err)
+		must(cmd.Start())
+		_, err = bufio.NewReader(out).ReadString('\n')
+		must(err)
+		must(cmd.Process.Kill())
+		_ = cmd.Wait()
+	}
 	roles["in-turn"] = func(args []string) { // CHILDREN MEGABYTES, one after another
 		for range number(args[0]) {
 			must(holder(args[1])())
@@ -205,6 +217,8 @@ func TestShortLivedMemoryIsBounded(t *testing.T) {
 	checkMega(t, "bound of one at a time", mem.PeakBound, 30, 30+2*ownSize)
 	mem = runMemory(t, role("burst", "10", "3", "30"))
 	checkMega(t, "bound of three at a time", mem.PeakBound, 30, 90+4*ownSize)
+	killed := runMemory(t, role("killed", "30"))
+	checkMega(t, "bound of a killed process", killed.PeakBound, 30, 30+2*ownSize)
 	if mem.Peak > mem.PeakRSS || mem.PeakRSS > mem.PeakBound {
 		t.Errorf("peak %d, resident sets %d, bound %d are out of order", mem.Peak, mem.PeakRSS, mem.PeakBound)
 	}

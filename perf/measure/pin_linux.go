@@ -19,6 +19,8 @@ func pin(cpus []int) (unpin func() error, err error) {
 	if len(cpus) == 0 {
 		return func() error { return nil }, nil
 	}
+	// The size matters: the kernel refuses to report into a mask that is
+	// smaller than its own, whatever CPUs there really are.
 	old := unix.NewCPUSet(maxCPUs)
 	if err := unix.SchedGetaffinityDynamic(0, old); err != nil {
 		return nil, fmt.Errorf("read CPU affinity: %w", err)
@@ -38,6 +40,8 @@ func pin(cpus []int) (unpin func() error, err error) {
 		err = unix.SchedGetaffinityDynamic(0, got)
 	}
 	for _, cpu := range cpus {
+		// A command pinned to fewer CPUs than asked for would be measured under
+		// other conditions than its result says, so one missing is enough.
 		if err != nil || cpu < 0 || cpu >= maxCPUs || !got.IsSet(cpu) {
 			err = fmt.Errorf("pin to CPUs %s: available are %s", cpuList(cpus), cpuList(availableCPUs()))
 			if undo := unpin(); undo != nil {

@@ -24,12 +24,12 @@ type pipe struct {
 	r, w   int
 }
 
-func (p *pipe) open(stream int) error {
+func (p *pipe) open() error {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return fmt.Errorf("pipe: %w", err)
 	}
-	p.stream, p.r, p.w = stream, fds[0], fds[1]
+	p.r, p.w = fds[0], fds[1]
 	if err := unix.SetNonblock(p.r, true); err != nil {
 		p.close()
 		return fmt.Errorf("pipe: %w", err)

@@ -64,6 +64,7 @@ func (r *runner) run(ctx context.Context, c Command, path string) (Run, error) {
 
 	start := time.Now()
 	process, err := a.start(path, null, outW, errW)
+	// Or the drains would never see the end of file.
 	outW.Close()
 	errW.Close()
 	a.run.Start = start
@@ -75,6 +76,7 @@ func (r *runner) run(ctx context.Context, c Command, path string) (Run, error) {
 	drained.Go(func() { a.drain(Stdout, out) })
 	drained.Go(func() { a.drain(Stderr, errs) })
 	err = a.wait(ctx, process)
+	// Before the drains are waited for, as it may hold their pipes open.
 	a.run.LeftBehind = a.tree.sweep()
 	// A process that escaped from the tree may hold a pipe open for ever. Where
 	// pipes have no deadlines (Windows), nothing can escape.
@@ -108,6 +110,8 @@ func (a *attempt) start(path string, files ...*os.File) (*os.Process, error) {
 	return process, nil
 }
 
+// drain reads one stream to its end. The hook is called under the lock, so that
+// it sees one piece at a time.
 func (a *attempt) drain(stream int, pipe io.Reader) {
 	buf := make([]byte, 64<<10)
 	for {
@@ -127,6 +131,7 @@ func (a *attempt) drain(stream int, pipe io.Reader) {
 	}
 }
 
+// A waited is the end of the command as the waiting goroutine saw it.
 type waited struct {
 	state *os.ProcessState
 	at    time.Time
@@ -135,7 +140,7 @@ type waited struct {
 
 // wait waits for the command, and ends it when its time or the context is over.
 func (a *attempt) wait(ctx context.Context, process *os.Process) error {
-	exit := make(chan waited, 1)
+	exit := make(chan waited, 1) // buffered: nobody may be listening any more
 	go func() {
 		state, err := process.Wait()
 		exit <- waited{state, time.Now(), err}
@@ -180,6 +185,7 @@ func (a *attempt) end(exit <-chan waited) error {
 	}
 }
 
+// conclude enters into the Run how the command ended.
 func (a *attempt) conclude(w waited) error {
 	a.run.Wall = w.at.Sub(a.run.Start)
 	if w.err != nil {

@@ -13,6 +13,7 @@ import (
 // to another costs a wake-up, which is what a short command takes to run.
 func (a *attempt) serve() (exited time.Time, err error) {
 	const exit, wake, out, errs = 0, 1, 2, 3
+	// ppoll passes over negative descriptors, as a.wake is without a context.
 	fds := [4]unix.PollFd{
 		exit: {Fd: int32(a.exit), Events: unix.POLLIN},
 		wake: {Fd: int32(a.wake), Events: unix.POLLIN},
@@ -24,13 +25,14 @@ func (a *attempt) serve() (exited time.Time, err error) {
 	}
 	for {
 		_, err := unix.Ppoll(fds[:], a.ender.wait(), nil)
-		now := time.Now()
+		now := time.Now() // before anything else: it may be the end of the run
 		if err != nil && err != unix.EINTR {
 			a.ender.kill()
-			a.reap()
 			return now, fmt.Errorf("%s: poll: %w", a.cmd, err)
 		}
 		if err == nil { // else Revents is stale
+			// First, so that a command which ended by itself is never
+			// called timed out; what its pipes still hold is drained later.
 			if fds[exit].Revents != 0 {
 				return now, nil
 			}
@@ -56,11 +58,11 @@ func (a *attempt) serve() (exited time.Time, err error) {
 type ending struct {
 	attempt *attempt
 	step    endStep
-	next    time.Time // when the next step is due; zero: none is
-	termed  time.Time // when SIGTERM was sent
-	giveUp  time.Time // when to stop waiting for a process that SIGKILL does not end
-	cause   error     // why the run is incomplete: the context's error
-	tree    func() []int
+	next    time.Time    // when the next step is due; zero: none is
+	termed  time.Time    // when SIGTERM was sent
+	giveUp  time.Time    // when to stop waiting for a process that SIGKILL does not end
+	cause   error        // why the run is incomplete: the context's error
+	tree    func() []int // lists the tree, if a tracer knows it better than /proc
 }
 
 type endStep int
@@ -83,6 +85,8 @@ func (e *ending) wait() *unix.Timespec {
 	return &ts
 }
 
+// contextEnded begins the ending because of the context. If the timeout was
+// first, its steps go on, but the run is incomplete all the same.
 func (e *ending) contextEnded(now time.Time) {
 	a := e.attempt
 	if e.cause == nil {
@@ -119,16 +123,22 @@ func (e *ending) tick(now time.Time) error {
 
 // terminate sends SIGTERM to the tree, and is followed by SIGKILL after the grace.
 func (e *ending) terminate(now time.Time) {
+	// The clock of the grace starts before the tree is listed, so that a crowd
+	// of processes does not lengthen it.
 	grace := e.attempt.cmd.grace()
 	e.step, e.termed, e.next = terminated, now, now.Add(grace)
 	if grace == 0 {
 		return // the next tick, at once, kills
 	}
+	// One by one and not by group: a program that gets SIGTERM twice, for
+	// itself and for its group, often takes the second for "at once".
 	for _, pid := range e.members() {
 		unix.Kill(pid, unix.SIGTERM)
 	}
 }
 
+// kill sends SIGKILL to the tree as it is now. What is forked between the
+// listing and the signal is met by the next round.
 func (e *ending) kill() {
 	killAll(e.members())
 	// Where /proc hides processes, the process group is what is left.
@@ -145,7 +155,8 @@ func (e *ending) members() []int {
 }
 
 // graceLeft is how long the processes that the command left behind may still
-// take to end by themselves.
+// take to end by themselves: if the command itself obeyed SIGTERM, they got it
+// at the same time and have the rest of the same grace.
 func (e *ending) graceLeft() time.Duration {
 	if e.step != terminated {
 		return patience

@@ -48,6 +48,7 @@ func (c Command) startError(path string, err error) error {
 			e.Remedy = "name a directory"
 			return e
 		}
+		// The child changes its directory before it calls execve.
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(c.Dir, path)
 		}
@@ -57,6 +58,7 @@ func (c Command) startError(path string, err error) error {
 	return e
 }
 
+// execRemedy says what to do about a program that execve refused with err.
 func execRemedy(path string, err error) string {
 	info, statErr := os.Stat(path)
 	switch {
@@ -69,6 +71,7 @@ func execRemedy(path string, err error) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "the file is there, but not " + interpreter(path)
 	}
+	// ENOEXEC: not a format that the kernel knows, or of another architecture.
 	return "is it a program for this system, or a script without a #! line?"
 }
 

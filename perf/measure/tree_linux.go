@@ -40,12 +40,16 @@ func adoptOrphans() (undo func(), err error) {
 // (those of os/exec) never do.
 type strays map[int]uint64
 
+// ownStrays takes them down. Without any child there are none, and nothing is
+// read; that is the rule, so that a run usually costs one system call here.
 func ownStrays() strays {
 	if childless(0) {
 		return nil
 	}
 	s := strays{}
 	for _, pid := range foreignChildren() {
+		// With its start time, as the id may be given to a descendant of the
+		// command once the caller has reaped this child.
 		if stat, err := readStat(pid); err == nil {
 			s[pid] = stat.start
 		}
@@ -128,7 +132,9 @@ func killAll(pids []int) {
 	}
 }
 
-// reapDead reaps those children that are dead and returns the others.
+// reapDead reaps those children that are dead and returns the others. It never
+// waits for any child but these: the exit statuses of all others belong to
+// whoever started them.
 func reapDead(children []int) []int {
 	return slices.DeleteFunc(children, func(pid int) bool {
 		got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
@@ -137,6 +143,8 @@ func reapDead(children []int) []int {
 }
 
 // awaitDeath returns when the first of the children is dead or limit is over.
+// Only children are waited for: when one dies its own children come to this
+// process, and are found by the next look.
 func awaitDeath(children []int, limit time.Duration) {
 	var fds []unix.PollFd
 	for _, pid := range children {
@@ -154,7 +162,8 @@ func awaitDeath(children []int, limit time.Duration) {
 	}
 }
 
-// foreignChildren lists the children of this process in other sessions.
+// foreignChildren lists the children of this process in other sessions, dead
+// ones that are not reaped yet included.
 func foreignChildren() []int {
 	session, err := unix.Getsid(0)
 	if err != nil {
@@ -169,6 +178,7 @@ func foreignChildren() []int {
 // descendants lists roots and all processes below them, parents first.
 func descendants(roots []int) []int {
 	var tree []int
+	// An id may turn up twice, as parents die while the tree is walked.
 	seen := map[int]bool{}
 	for queue := roots; len(queue) > 0; queue = queue[1:] {
 		pid := queue[0]
@@ -191,6 +201,8 @@ func children(pid int) []int {
 		return nil // it is gone
 	}
 	var found []int
+	// A child belongs to the thread that forked it, and an orphan to the first
+	// thread of the process that adopts it.
 	for _, tid := range tasks {
 		list, err := os.ReadFile(dir + "/" + tid + "/children")
 		if errors.Is(err, os.ErrNotExist) && !hasChildrenFiles() {
@@ -205,11 +217,15 @@ func children(pid int) []int {
 	return found
 }
 
+// hasChildrenFiles tells a kernel without these files (CONFIG_PROC_CHILDREN)
+// from a process that is gone.
 func hasChildrenFiles() bool {
 	_, err := os.Stat("/proc/self/task/" + strconv.Itoa(os.Getpid()) + "/children")
 	return err == nil
 }
 
+// childrenByParent looks at the parent of every process: 1 to 10 ms, against
+// 0.1 ms for the children files.
 func childrenByParent(parent int) []int {
 	names, err := readNames("/proc")
 	if err != nil {
@@ -228,6 +244,7 @@ func childrenByParent(parent int) []int {
 	return found
 }
 
+// readNames is os.ReadDir without sorting and without a stat of every entry.
 func readNames(dir string) ([]string, error) {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -287,7 +304,8 @@ func processName(pid int) string {
 
 // childless reports whether this process (with unix.WNOTHREAD: this thread)
 // has no children at all, dead ones included: the one quick answer to whether
-// anything was left behind.
+// anything was left behind. The kernel gives it under one lock, so that a
+// process which forks and exits at this moment cannot be missed.
 func childless(options int) bool {
 	return waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL|options) == unix.ECHILD
 }

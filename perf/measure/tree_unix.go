@@ -16,6 +16,7 @@ import (
 // session or a group of its own is out of reach.
 type tree struct{ group int }
 
+// treeAttr starts the command in a session and thereby a group of its own.
 func treeAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 func plant(p *os.Process) (*tree, error) { return &tree{group: p.Pid}, nil }
@@ -24,6 +25,8 @@ func (t *tree) terminate() { _ = unix.Kill(-t.group, unix.SIGTERM) }
 func (t *tree) kill()      { _ = unix.Kill(-t.group, unix.SIGKILL) }
 func (t *tree) close()     {}
 
+// empty reports whether no process of the group is left, as a signal that none
+// gets (0 only asks) finds no addressee.
 func (t *tree) empty() bool { return errors.Is(unix.Kill(-t.group, 0), unix.ESRCH) }
 
 // sweep ends what is left of the group, once it may have ended by itself.
@@ -51,6 +54,8 @@ func underlying(err error) error {
 	return err
 }
 
+// setSystemUsage adds the signal and the counts of wait4(2). Its ru_maxrss is
+// left alone: it is of the largest process, not of the tree.
 func (r *Run) setSystemUsage(state *os.ProcessState) {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		r.Signal = unix.SignalName(status.Signal())

@@ -24,6 +24,7 @@ func treeAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: windows.CREATE_SUSPENDED | windows.CREATE_NEW_PROCESS_GROUP}
 }
 
+// plant makes p, which is suspended, the root of a tree and lets it run.
 func plant(p *os.Process) (*tree, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -37,6 +38,8 @@ func plant(p *os.Process) (*tree, error) {
 	return t, nil
 }
 
+// adopt puts the process into the job. The limit makes the kernel end the job
+// when its last handle is closed, and so also when this process dies.
 func (t *tree) adopt() error {
 	var limits windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
 	limits.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
@@ -90,6 +93,7 @@ type jobAccounting struct {
 	faults, processes, active, terminated            uint32
 }
 
+// active is the number of processes in the job that have not ended.
 func (t *tree) active() uint32 {
 	const basicAccounting = 1 // JobObjectBasicAccountingInformation
 	var info jobAccounting

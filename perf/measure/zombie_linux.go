@@ -10,7 +10,9 @@ import (
 )
 
 // readZombie takes down what the kernel keeps of a dead process until it is
-// reaped, and wait4 does not tell.
+// reaped, and wait4 does not tell. The numbers of /proc/PID/io include those of
+// all descendants that were waited for, as those of wait4 do; schedstat is of the
+// main thread alone, since the kernel keeps no sum of threads that have exited.
 func (a *attempt) readZombie() {
 	if data, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", a.pid)); err == nil {
 		read, okRead := procField(data, "rchar:")
@@ -61,6 +63,8 @@ type contention struct {
 	hasPressure, hasSteal bool
 }
 
+// readContention reads both outside of the timed part of a run: the first takes
+// 10 µs, the second more the more CPUs there are.
 func readContention() contention {
 	var c contention
 	if data, err := os.ReadFile("/proc/pressure/cpu"); err == nil {
@@ -78,6 +82,7 @@ func (c contention) until(end contention, run *Run) {
 		run.HasPressure, run.Pressure = true, end.pressure-c.pressure
 	}
 	if c.hasSteal && end.hasSteal {
+		// Some hypervisors correct the figure downwards.
 		run.HasSteal, run.Steal = true, max(0, end.steal-c.steal)
 	}
 }

@@ -17,35 +17,53 @@ func Baselines(w io.Writer, list []baseline.Entry, here string, now time.Time, s
 		return err
 	}
 	t := &table{
-		head:  []string{"baseline", "suite", "made", "age", "commit", "machine"},
-		align: []align{left, left, left, right, left, left},
+		head:  []string{"baseline", "suite", "mode", "made (UTC)", "age", "commit", "machine"},
+		align: []align{left, left, left, left, right, left, left},
 	}
 	for _, e := range list {
 		machine := e.Fingerprint
 		if machine == here {
 			machine += " (this one)"
 		}
-		commit := e.Commit
-		if len(commit) > 12 {
-			commit = commit[:12]
+		commit := shortCommit(e.Commit)
+		if e.Dirty {
+			commit += " + changes"
 		}
-		days := fmt.Sprintf("%.0f days", now.Sub(e.Created).Hours()/24)
-		t.add(e.Name, e.Suite, e.Created.Format("2006-01-02 15:04"), days, commit, machine)
+		t.add(e.Name, e.Suite, e.Mode, e.Created.UTC().Format("2006-01-02 15:04"), ago(now.Sub(e.Created)), commit, machine)
 	}
 	return t.write(w, st)
+}
+
+// ago words an age in days. One below zero comes from a clock that is wrong.
+func ago(d time.Duration) string {
+	switch days := int(d.Hours() / 24); {
+	case d < 0:
+		return "in the future"
+	case days == 0:
+		return "today"
+	case days == 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", days)
+	}
+}
+
+// shortCommit is what is enough of a commit for a reader.
+func shortCommit(commit string) string {
+	return fmt.Sprintf("%.12s", clean(commit))
 }
 
 // BaselineSaved tells what was kept as a baseline, and what in it is not whole.
 func BaselineSaved(w io.Writer, r *perf.Result, path string) error {
 	out := &writer{w: w}
-	out.printf("saved run %s as %s\n", r.ID, path)
+	out.printf("saved run %s as %s\n", clean(r.ID), clean(path))
 	for _, wl := range r.Workloads {
 		if wl.State != perf.StateOK {
-			out.printf("note: %s was %s in it, so comparisons with this baseline lack it\n", wl.Name, wl.State)
+			out.printf("note: %s was %s in it, so comparisons with this baseline lack it\n", clean(wl.Name), wl.State)
 		}
 	}
 	if r.Subject.Dirty {
-		out.printf("note: the work tree had uncommitted changes, so commit %.12s alone does not make these figures\n", r.Subject.Commit)
+		out.printf("note: the work tree had uncommitted changes, so commit %s alone does not make these figures\n", shortCommit(r.Subject.Commit))
 	}
 	return out.err
 }

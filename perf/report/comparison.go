@@ -15,18 +15,36 @@ import (
 func Comparison(name string, old *perf.Result) func(io.Writer, *perf.Result, Style) error {
 	return func(w io.Writer, r *perf.Result, st Style) error {
 		out := &writer{w: w}
-		out.printf("%s: run %s against baseline %s (run %s of %s)\n", st.bold(r.Suite), r.ID, st.bold(name), old.ID, old.Created.Format("2006-01-02 15:04 MST"))
-		out.printf("%s\n\n", st.faint("unpaired: two sessions are compared, not interleaved runs, so only large changes can be told from a machine that was busier that day"))
+		out.printf("%s: run %s against baseline %s (run %s of %s)\n", st.bold(clean(r.Suite)), clean(r.ID), st.bold(clean(name)),
+			clean(old.ID), old.Created.UTC().Format("2006-01-02 15:04 MST"))
+		out.printf("%s\n\n", st.faint("unpaired: the runs of two sessions, not interleaved, so that only a change larger than\nwhat a busier day makes can be told"))
 		comparisonTable(out, r.Comparisons, st)
 		comparisonRule(out, r.Comparisons, st)
-		for _, c := range r.Comparisons {
-			if c.Reason != "" && c.Gate {
-				out.printf("%s %s %s: %s\n", st.state(string(c.Verdict)), clean(c.Workload), clean(c.Metric), indent(c.Reason))
-			}
-		}
+		comparisonReasons(out, r.Comparisons, st)
 		warnings(out, &perf.Result{Warnings: r.Warnings}, st)
 		return out.err
 	}
+}
+
+// comparisonReasons says of what gates why its verdict is what it is.
+func comparisonReasons(out *writer, list []perf.Comparison, st Style) {
+	for _, c := range list {
+		if c.Reason == "" || !c.Gate {
+			continue
+		}
+		word := verdictText(c)
+		reason := strings.TrimPrefix(c.Reason, word+": ")
+		out.printf("\n%s %s: %s\n", st.state(word), st.bold(clean(c.Workload)+" "+clean(c.Metric)), indent(reason))
+	}
+}
+
+// verdictText is the verdict, or, where the run has no value to compare, what that
+// is called elsewhere.
+func verdictText(c perf.Comparison) string {
+	if len(c.New.Samples) == 0 && c.Verdict == perf.VerdictUnsure {
+		return string(perf.NotMeasured)
+	}
+	return string(c.Verdict)
 }
 
 const colVerdict = 6
@@ -63,28 +81,34 @@ func rank(c perf.Comparison) int {
 }
 
 func comparisonRow(c perf.Comparison) []string {
-	name := clean(c.Workload) + " " + clean(c.Metric)
+	name := shorten(clean(c.Workload), maxName) + " " + clean(c.Metric)
 	if c.Gate {
 		name += " *"
 	}
-	row := []string{name, "", "", "", "", fmt.Sprintf("%d, %d", len(c.Old.Samples), len(c.New.Samples)), string(c.Verdict)}
-	scale := perf.NewScale(c.Unit, nonZero(c.Old.Center, c.New.Center)...)
+	row := []string{name, "", "", "", "", fmt.Sprintf("%d, %d", len(c.Old.Samples), len(c.New.Samples)), verdictText(c)}
+	centers := present(c.Old.Center, c.New.Center)
+	scale := rowScale{c.Unit, perf.NewScale(c.Unit, centers...)}
 	if c.Old.Center != nil {
-		row[1] = scale.Format(*c.Old.Center)
+		row[1] = scale.format(*c.Old.Center)
 	}
 	if c.New.Center != nil {
-		row[2] = scale.Format(*c.New.Center)
+		row[2] = scale.format(*c.New.Center)
+	}
+	change := percent
+	if slices.ContainsFunc(present(c.Ratio), isFactor) {
+		change = factor
 	}
 	if c.Ratio != nil {
-		row[3] = percent(*c.Ratio)
+		row[3] = change(*c.Ratio)
 	}
 	if c.Low != nil && c.High != nil {
-		row[4] = percent(*c.Low) + " to " + percent(*c.High)
+		row[4] = change(*c.Low) + " to " + change(*c.High)
 	}
 	return row
 }
 
-func nonZero(list ...*float64) []float64 {
+// present returns the values that are there.
+func present(list ...*float64) []float64 {
 	var out []float64
 	for _, p := range list {
 		if p != nil {
@@ -94,25 +118,27 @@ func nonZero(list ...*float64) []float64 {
 	return out
 }
 
-// percent prints a ratio as the change that it is; one that more than doubles is
-// clearer as a factor.
+// isFactor reports whether a ratio is clearer as a factor than as a percentage.
+func isFactor(ratio float64) bool { return ratio >= 3 }
+
+func factor(ratio float64) string { return fmt.Sprintf("%.3gx", ratio) }
+
+// percent prints a ratio as the change that it is.
 func percent(ratio float64) string {
-	switch change := 100 * (ratio - 1); {
-	case ratio >= 3:
-		return fmt.Sprintf("%.3gx", ratio)
-	case change > -0.05 && change < 0.05:
+	change := 100 * (ratio - 1)
+	if change > -0.05 && change < 0.05 {
 		return "0.0 %"
-	default:
-		return fmt.Sprintf("%+.1f %%", change)
 	}
+	return fmt.Sprintf("%+.1f %%", change)
 }
 
 // comparisonRule prints by which rule the verdicts were reached.
 func comparisonRule(out *writer, list []perf.Comparison, st Style) {
 	for _, c := range list {
 		if c.Alpha > 0 {
-			out.printf("\n%s\n", st.faint(fmt.Sprintf("* gates. SLOWER: the whole %g %% interval of the ratio of medians is worse by more than %g %%; NO CHANGE: all of it lies within; else UNDECIDED.",
-				100*(1-c.Alpha), 100*c.MinEffect)))
+			level, effect := fmt.Sprintf("%.4g %%", 100*(1-c.Alpha)), fmt.Sprintf("%.4g %%", 100*c.MinEffect)
+			out.printf("\n%s\n", st.faint("* gates. SLOWER, FASTER: the whole "+level+" interval of the ratio of medians is worse, or better, by more\n"+
+				"than "+effect+"; NO CHANGE: all of it lies within that; UNDECIDED: neither."))
 			return
 		}
 	}
@@ -130,14 +156,14 @@ func ComparisonHeadline(r *perf.Result) string {
 		case perf.Slower:
 			slower = append(slower, name+" is SLOWER")
 		case perf.Invalid, perf.VerdictUnsure:
-			others = append(others, name+" is "+string(c.Verdict))
+			others = append(others, name+" is "+verdictText(c))
 		}
 	}
 	switch {
 	case len(slower) > 0:
-		return strings.Join(slower, ", ")
+		return clean(strings.Join(slower, ", "))
 	case len(others) > 0:
-		return strings.Join(others, ", ")
+		return clean(strings.Join(others, ", "))
 	}
 	return "nothing was compared: the run and the baseline have no metric in common that could be"
 }

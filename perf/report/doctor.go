@@ -30,16 +30,16 @@ func doctorTool(out *writer, t measure.Tool, st Style) {
 	case !t.Usable:
 		what = st.state(string(perf.OverTarget)) + "  found, and does not work"
 	}
-	out.printf("  %-16s %s\n", t.Name, what)
+	out.printf("  %-16s %s\n", clean(t.Name), what)
 	if t.Path != "" {
 		out.printf("    %-9s %s\n", "is", clean(t.Path))
 	}
-	out.printf("    %-9s %s\n", "enables", t.Enables)
+	out.printf("    %-9s %s\n", "enables", clean(t.Enables))
 	if t.Note != "" {
 		out.printf("    %-9s %s\n", "note", clean(t.Note))
 	}
 	if t.Install != "" && !t.Usable {
-		out.printf("    %-9s %s\n", "install", t.Install)
+		out.printf("    %-9s %s\n", "install", clean(t.Install))
 	}
 }
 
@@ -48,11 +48,11 @@ func doctorCondition(out *writer, c measure.Condition, st Style) {
 	if c.Effect != "" {
 		value = st.state(string(perf.OverTarget)) + " " + value
 	}
-	out.printf("  %-24s %s\n", c.Name, value)
+	out.printf("  %-24s %s\n", clean(c.Name), value)
 	if c.Effect != "" {
-		out.printf("    %-9s %s\n", "effect", c.Effect)
+		out.printf("    %-9s %s\n", "effect", clean(c.Effect))
 	}
 	if c.Remedy != "" {
-		out.printf("    %-9s %s\n", "remedy", c.Remedy)
+		out.printf("    %-9s %s\n", "remedy", clean(c.Remedy))
 	}
 }

@@ -1,17 +1,21 @@
-// Package report renders results for people: the table of a run, a comparison, a
-// plan, the doctor's findings, and the status line while a run goes on.
+// Package report renders results for people: the table of a run ([Result], [Times]), a
+// comparison ([Comparison]), a plan ([Plan]), what is stored ([Baselines]), what was
+// found on the machine ([Doctor]), and the status line while a run goes on ([Status]).
 //
 // It decides nothing and computes no statistic: states, verdicts and intervals are
-// printed as perf/experiment and perf/stats left them in the result. Every function
-// writes to an io.Writer and returns its error; [Style] says whether there are
-// colours in it.
+// printed as perf/experiment and perf/stats left them in the result. A program that
+// wants to read results takes the JSON of [perf.Result.Encode], which is a promise;
+// the text here is not, and changes whenever it can be made clearer.
+//
+// Every function writes to an io.Writer and returns its error; [Style] says whether
+// there are colours in it. Names, reasons and outputs are foreign text: none of them
+// can move the cursor, change a colour or break a table.
 package report
 
 import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fatih/color"
 
@@ -30,15 +34,24 @@ func (s Style) paint(text string, attrs ...color.Attribute) string {
 	return c.Sprint(text)
 }
 
-func (s Style) bold(text string) string  { return s.paint(text, color.Bold) }
-func (s Style) faint(text string) string { return s.paint(text, color.Faint) }
+func (s Style) bold(text string) string { return s.paint(text, color.Bold) }
+
+// faint paints each line by itself: not every terminal carries a colour over a line's
+// end.
+func (s Style) faint(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = s.paint(lines[i], color.Faint)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // state paints the state of an objective, or a verdict.
 func (s Style) state(text string) string {
 	switch word, _, _ := strings.Cut(text, " ("); word {
 	case string(perf.Met), string(perf.NoChange), string(perf.Faster), string(perf.StateOK):
 		return s.paint(text, color.FgGreen)
-	case string(perf.Breached), string(perf.Slower), string(perf.Invalid), "FAILED":
+	case string(perf.Breached), string(perf.Slower), string(perf.Invalid), "FAILED", incomplete:
 		return s.paint(text, color.FgRed, color.Bold)
 	case string(perf.OverTarget), string(perf.Undecided), string(perf.NotMeasured):
 		return s.paint(text, color.FgYellow)
@@ -54,8 +67,8 @@ const (
 	right
 )
 
-// table sets rows in columns. Cells are plain text: what is painted is painted
-// after the widths are known, by paint, which gets row, column and padded cell.
+// table sets rows in columns. Cells are plain text: what is painted is painted by
+// paint once the widths are known.
 type table struct {
 	head  []string
 	align []align
@@ -63,7 +76,17 @@ type table struct {
 	paint func(row, column int, cell string) string
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// add appends a row. Its cells may hold foreign text.
+func (t *table) add(cells ...string) {
+	row := make([]string, len(cells))
+	for i, c := range cells {
+		row[i] = shorten(clean(c), maxCell)
+	}
+	t.rows = append(t.rows, row)
+}
+
+// maxCell is how wide a cell gets, whatever stands in it.
+const maxCell = 80
 
 // write prints the table, two spaces between columns, no space at the end of a line.
 func (t *table) write(w io.Writer, st Style) error {
@@ -86,7 +109,7 @@ func (t *table) widths() []int {
 	width := make([]int, len(t.head))
 	for _, row := range append([][]string{t.head}, t.rows...) {
 		for i, c := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(c))
+			width[i] = max(width[i], columns(c))
 		}
 	}
 	return width
@@ -98,7 +121,8 @@ func (t *table) line(b *strings.Builder, width []int, cells []string, paint func
 		if i > 0 {
 			line.WriteString("  ")
 		}
-		pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
+		// The pad stays outside of the paint, so that the end of a line can be trimmed.
+		pad := strings.Repeat(" ", width[i]-columns(c))
 		if t.align[i] == right {
 			line.WriteString(pad)
 		}
@@ -109,17 +133,6 @@ func (t *table) line(b *strings.Builder, width []int, cells []string, paint func
 	}
 	b.WriteString(strings.TrimRight(line.String(), " "))
 	b.WriteByte('\n')
-}
-
-// clean makes foreign text safe for one line of a terminal: control characters,
-// which could move the cursor or change the colours, become visible.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '·'
-		}
-		return r
-	}, s)
 }
 
 // writer collects the first error of a series of prints.

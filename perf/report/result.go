@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fatih/color"
+
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
 
@@ -25,6 +27,7 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 	}
 	if len(t.rows) > 0 {
 		out.table(&t.table, st)
+		t.notes.print(out, st)
 	}
 	failures(out, r, st)
 	warnings(out, r, st)
@@ -32,26 +35,32 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 }
 
 func head(out *writer, r *perf.Result, st Style) {
-	commit := r.Subject.Commit
-	if len(commit) > 12 {
-		commit = commit[:12]
-	}
+	commit := shortCommit(r.Subject.Commit)
 	if commit != "" {
 		commit = " at " + commit
 	}
 	if r.Subject.Dirty {
 		commit += " with uncommitted changes"
 	}
-	out.printf("%s (%s mode): %s%s\n", st.bold(r.Suite), r.Mode, clean(r.Subject.Name), commit)
+	out.printf("%s (%s mode): %s%s\n", st.bold(clean(r.Suite)), clean(r.Mode), clean(r.Subject.Name), commit)
 	out.printf("%s\n\n", st.faint(machineLine(r.Machine)))
 }
 
 func machineLine(m perf.Machine) string {
-	parts := []string{clean(m.CPU), fmt.Sprintf("%d cores", m.Cores), m.MemoryClass, m.OS + "/" + m.Arch}
-	if m.Virtualisation != "" {
-		parts = append(parts, m.Virtualisation)
+	var parts []string
+	for _, p := range []string{m.CPU, cores(m.Cores), m.MemoryClass, m.OS + "/" + m.Arch, m.Virtualisation} {
+		if p != "" {
+			parts = append(parts, clean(p))
+		}
 	}
-	return "on " + strings.Join(parts, ", ") + "; fingerprint " + m.Fingerprint
+	return "on " + strings.Join(parts, ", ") + "; fingerprint " + clean(m.Fingerprint)
+}
+
+func cores(n int) string {
+	if n == 1 {
+		return "1 core"
+	}
+	return fmt.Sprintf("%d cores", n)
 }
 
 // Columns of the table of a run.
@@ -67,11 +76,11 @@ const (
 
 type resultTable struct {
 	table
-	st Style
+	notes intervalNotes
 }
 
 func newResultTable(st Style) *resultTable {
-	t := &resultTable{st: st}
+	t := &resultTable{}
 	t.head = []string{"", "measured", "interval", "runs", "target", "critical", "state"}
 	t.align = []align{left, right, left, right, right, right, left}
 	t.paint = func(_, column int, cell string) string {
@@ -87,16 +96,17 @@ func newResultTable(st Style) *resultTable {
 // bound on each side, each at the objective's confidence.
 func (t *resultTable) objective(r *perf.Result, o perf.ObjectiveResult) {
 	row := make([]string, len(t.head))
-	row[colName] = o.Name
+	row[colName] = shorten(clean(o.Name), maxName)
 	row[colTarget], row[colCritical] = o.Unit.Format(o.Target), o.Unit.Format(o.Critical)
 	row[colState] = stateText(r, o)
 	if o.State != perf.NotMeasured && o.Estimate != nil {
-		scale := perf.NewScale(o.Unit, *o.Estimate)
-		row[colEstimate] = scale.Format(*o.Estimate)
-		row[colInterval] = interval(scale, o.Low, o.High)
+		scale := newRowScale(o.Unit, *o.Estimate)
+		row[colEstimate] = scale.format(*o.Estimate)
+		row[colInterval] = scale.interval(o.Low, o.High)
 		row[colRuns] = fmt.Sprint(o.N)
+		t.notes.objective(o)
 	}
-	t.rows = append(t.rows, row)
+	t.add(row...)
 }
 
 // stateText is the state with the little that must stand beside it.
@@ -114,19 +124,6 @@ func stateText(r *perf.Result, o perf.ObjectiveResult) string {
 	return string(o.State)
 }
 
-// interval prints what is known of an interval; an open end is a missing bound.
-func interval(s perf.Scale, low, high *float64) string {
-	switch {
-	case low != nil && high != nil:
-		return s.Number(*low) + " to " + s.Format(*high)
-	case low != nil:
-		return "from " + s.Format(*low)
-	case high != nil:
-		return "up to " + s.Format(*high)
-	}
-	return ""
-}
-
 // inTable reports whether a metric that no objective is about stands in the table
 // of a run. The others are in its JSON.
 func inTable(m perf.Metric) bool {
@@ -142,21 +139,27 @@ func (t *resultTable) workload(r *perf.Result, w *perf.WorkloadResult) {
 		if shown || m.Summary == nil || !inTable(m.Metric) {
 			continue
 		}
-		row := make([]string, len(t.head))
-		row[colName] = clean(w.Name) + " " + clean(m.Name)
-		scale := perf.NewScale(m.Unit, m.Summary.Center)
-		row[colEstimate] = scale.Format(m.Summary.Center)
-		if m.Metric == perf.Utilisation {
-			row[colEstimate] = fmt.Sprintf("%.2f of %d", m.Summary.Center, r.Machine.Cores)
-			row[colName] = clean(w.Name) + " cores in use"
-		}
-		row[colInterval] = interval(scale, m.Summary.Low, m.Summary.High)
-		row[colRuns] = fmt.Sprint(m.Summary.N)
-		if w.State != perf.StateOK {
-			row[colState] = strings.ToUpper(string(w.State))
-		}
-		t.rows = append(t.rows, row)
+		t.metric(r, w, m)
 	}
+}
+
+// metric adds the row of a metric that no objective is about.
+func (t *resultTable) metric(r *perf.Result, w *perf.WorkloadResult, m perf.Series) {
+	row := make([]string, len(t.head))
+	name, scale := m.Name, newRowScale(m.Unit, m.Summary.Center)
+	row[colEstimate] = scale.format(m.Summary.Center)
+	if m.Metric == perf.Utilisation {
+		name = "cores in use"
+		row[colEstimate] = fmt.Sprintf("%.2f of %d", m.Summary.Center, r.Machine.Cores)
+	}
+	row[colName] = shorten(clean(w.Name), maxName) + " " + clean(name)
+	row[colInterval] = scale.interval(m.Summary.Low, m.Summary.High)
+	row[colRuns] = fmt.Sprint(m.Summary.N)
+	if w.State != perf.StateOK {
+		row[colState] = strings.ToUpper(string(w.State))
+	}
+	t.notes.metric(m.Summary)
+	t.add(row...)
 }
 
 // failures prints, for each workload that did not end well, why.
@@ -173,13 +176,16 @@ func failures(out *writer, r *perf.Result, st Style) {
 			continue // said above
 		}
 		if o.Reason != "" && o.State != perf.Met {
-			out.printf("\n%s %s: %s\n", st.state(string(o.State)), st.bold(o.Name), indent(o.Reason))
+			out.printf("\n%s %s: %s\n", st.state(string(o.State)), st.bold(clean(o.Name)), indent(o.Reason))
 		}
 	}
 	if !r.Complete {
-		out.printf("\n%s\n", st.state(string(perf.NotMeasured)+" (the run is incomplete: it was interrupted)"))
+		out.printf("\n%s the run did not come to its end; what is above had been measured by then\n", st.state(incomplete))
 	}
 }
+
+// incomplete marks a run that did not come to its end.
+const incomplete = "INCOMPLETE"
 
 func warnings(out *writer, r *perf.Result, st Style) {
 	n := 0
@@ -188,7 +194,7 @@ func warnings(out *writer, r *perf.Result, st Style) {
 			out.printf("\n")
 		}
 		n++
-		out.printf("%s %s%s\n", st.paint("warning:", 33), name, clean(w.Text))
+		out.printf("%s %s%s\n", st.paint("warning:", color.FgYellow), name, clean(w.Text))
 	}
 	for _, w := range r.Warnings {
 		one("", w)
@@ -200,18 +206,9 @@ func warnings(out *writer, r *perf.Result, st Style) {
 	}
 }
 
-// indent keeps a text of several lines together under its first.
-func indent(s string) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	for i := range lines {
-		lines[i] = clean(lines[i])
-	}
-	return strings.Join(lines, "\n    ")
-}
-
 // Saved tells where the result is and how the run ended.
 func Saved(w io.Writer, path string, exit int, took time.Duration) error {
-	_, err := fmt.Fprintf(w, "\nsaved %s after %s; exit status %d (%s)\n", path, took.Round(time.Second), exit, exitWord(exit))
+	_, err := fmt.Fprintf(w, "\nsaved %s after %s; exit status %d (%s)\n", clean(path), span(took.Round(time.Second)), exit, exitWord(exit))
 	return err
 }
 
@@ -220,7 +217,7 @@ func exitWord(status int) string {
 	case perf.ExitOK:
 		return "all well"
 	case perf.ExitGate:
-		return "breached"
+		return "over a limit"
 	case perf.ExitUnjudged:
 		return "could not judge"
 	case perf.ExitUsage:
@@ -229,28 +226,51 @@ func exitWord(status int) string {
 	return "something failed"
 }
 
-// Headline says in one line what made a run end as it did: the breached objectives,
-// else what failed, else what could not be measured or decided.
+// Headline says in one line what made a run end with its exit status: the objectives
+// over a limit, what failed, or what could not be measured or decided. What else went
+// wrong follows.
 func Headline(r *perf.Result) string {
-	var breached, failed, open []string
+	breached, failed, open := headlineLists(r)
+	lists := [][]string{breached, failed}
+	switch r.Exit {
+	case perf.ExitFailure:
+		lists = [][]string{failed, breached}
+	case perf.ExitUnjudged:
+		lists = [][]string{open}
+	}
+	for _, extra := range [][]string{open, {"nothing was judged: the suite has no objective"}} {
+		if len(slices.Concat(lists...)) == 0 {
+			lists = [][]string{extra}
+		}
+	}
+	return clean(strings.Join(slices.Concat(lists...), ", "))
+}
+
+// headlineLists words what is over a limit, what failed, and what is open. Who is over
+// the critical limit is not mentioned beside who is over the target alone.
+func headlineLists(r *perf.Result) (breached, failed, open []string) {
+	var warned []string
+	for _, o := range r.Objectives {
+		text := o.Name + " is " + string(o.State)
+		switch o.State {
+		case perf.Breached:
+			breached = append(breached, text)
+		case perf.OverTarget:
+			warned = append(warned, text)
+		case perf.Undecided, perf.NotMeasured:
+			open = append(open, text)
+		}
+	}
+	if len(breached) == 0 && r.Exit == perf.ExitGate {
+		breached = warned
+	}
 	for _, w := range r.Workloads {
 		if w.State == perf.StateFailed {
 			failed = append(failed, w.Name+" failed")
 		}
 	}
-	for _, o := range r.Objectives {
-		text := o.Name + " is " + string(o.State)
-		switch o.State {
-		case perf.Breached, perf.OverTarget:
-			breached = append(breached, text)
-		case perf.Undecided, perf.NotMeasured:
-			open = append(open, text)
-		}
+	if !r.Complete {
+		failed = append(failed, "the run did not come to its end")
 	}
-	for _, list := range [][]string{breached, failed, open} {
-		if len(list) > 0 {
-			return clean(strings.Join(list, ", "))
-		}
-	}
-	return "nothing was judged: the suite has no objective"
+	return breached, failed, open
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
@@ -55,42 +54,60 @@ func (s *Status) Progress(p experiment.Progress) {
 }
 
 func plainProgress(p experiment.Progress) string {
-	return fmt.Sprintf("%s: %s (at most %s left)", p.Workload, p.Phase, about(p.Left))
+	return fmt.Sprintf("%s: %s, %s", shorten(clean(p.Workload), maxName), p.Phase, leftOf(p.Left))
 }
+
+// maxLine is how wide the live line gets: one that wraps cannot be written over.
+const maxLine = 79
 
 func liveProgress(p experiment.Progress) string {
-	line := fmt.Sprintf("%s: %s %d of at most %d", p.Workload, p.Phase, p.Done+1, p.Of)
-	if p.Median > 0 {
-		line += ", median " + perf.Second.Format(p.Median)
+	rest := ": " + p.Phase
+	switch {
+	case p.Phase == experiment.PhaseRun && p.Of > 1:
+		rest += fmt.Sprintf(" %d of at most %d", p.Done+1, p.Of)
+	case p.Of > 1:
+		rest += fmt.Sprintf(" %d of %d", p.Done+1, p.Of)
 	}
-	return line + fmt.Sprintf(", at most %s left", about(p.Left))
+	if p.Median > 0 {
+		rest += ", median " + perf.NewScale(perf.Second, p.Median).Format(p.Median)
+	}
+	rest += ", " + leftOf(p.Left)
+	return shorten(clean(p.Workload), max(maxLine-columns(rest), 1)) + rest
 }
 
-// about rounds a time to what an estimate is worth.
-func about(d time.Duration) time.Duration {
+// leftOf says how much time is left, rounded up to what an estimate is worth.
+func leftOf(d time.Duration) string {
+	unit := time.Second
 	if d > time.Minute {
-		return d.Round(5 * time.Second)
+		unit = 5 * time.Second
 	}
-	return d.Round(time.Second)
+	d = (d + unit - 1) / unit * unit
+	return "at most " + span(max(d, unit)) + " left"
 }
 
 // over writes a line over the one that stands there.
 func (s *Status) over(line string) {
-	width := utf8.RuneCountInString(line)
+	width := columns(line)
 	_, _ = fmt.Fprintf(s.w, "\r%s%*s", line, max(s.shown-width, 0), "")
 	s.shown = width
 }
 
 // Announce prints a sentence that stays.
 func (s *Status) Announce(text string) {
-	s.Clear()
-	_, _ = fmt.Fprintln(s.w, text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clear()
+	_, _ = fmt.Fprintln(s.w, indent(text))
 }
 
 // Clear removes the line, so that something else can be printed.
 func (s *Status) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.clear()
+}
+
+func (s *Status) clear() {
 	if s.terminal && s.shown > 0 {
 		_, _ = fmt.Fprintf(s.w, "\r%*s\r", s.shown, "")
 		s.shown = 0

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
 // Times prints what the target time has measured: a row for each command, and for a
@@ -34,28 +35,21 @@ func Times(w io.Writer, r *perf.Result, st Style) error {
 	return out.err
 }
 
-// maxTimeName is how much of a command stands in the table.
-const maxTimeName = 50
-
 func timesRow(r *perf.Result, w *perf.WorkloadResult) []string {
-	name := clean(w.Name)
-	if runes := []rune(name); len(runes) > maxTimeName {
-		name = string(runes[:maxTimeName-1]) + "…"
-	}
-	row := []string{name, "", "", "", "", "", "", "", ""}
+	row := []string{shorten(clean(w.Name), maxName), "", "", "", "", "", "", "", ""}
 	if s := summary(w, perf.Wall); s != nil {
-		scale := perf.NewScale(perf.Second, s.Center)
-		row[1], row[2], row[3], row[4] = scale.Format(s.Center), interval(scale, s.Low, s.High), scale.Format(s.Min), scale.Format(s.Max)
+		scale := newRowScale(perf.Second, s.Center)
+		row[1], row[2], row[3], row[4] = scale.format(s.Center), scale.interval(s.Low, s.High), scale.format(s.Min), scale.format(s.Max)
 		row[5] = fmt.Sprint(s.N)
 	}
 	if s := summary(w, perf.CPU); s != nil {
-		row[6] = perf.Second.Format(s.Center)
+		row[6] = newRowScale(perf.Second, s.Center).format(s.Center)
 	}
 	if s := summary(w, perf.Utilisation); s != nil {
 		row[7] = fmt.Sprintf("%.2f of %d", s.Center, r.Machine.Cores)
 	}
 	if s := summary(w, perf.PeakMemory); s != nil {
-		row[8] = perf.Byte.Format(s.Center)
+		row[8] = newRowScale(perf.Byte, s.Center).format(s.Center)
 	}
 	return row
 }
@@ -67,41 +61,56 @@ func summary(w *perf.WorkloadResult, m perf.Metric) *perf.Summary {
 
 // timesDetail prints the metrics that have no column, for a single command.
 func timesDetail(out *writer, r *perf.Result, st Style) {
-	if len(r.Workloads) != 1 {
+	list := commands(r)
+	if len(list) != 1 {
 		return
 	}
 	shown := []string{perf.Wall.Name, perf.CPU.Name, perf.Utilisation.Name, perf.PeakMemory.Name}
-	out.printf("\n")
-	for _, m := range r.Workloads[0].Metrics {
+	t := &table{align: []align{left, right, left}, head: []string{"", "median", "95 % interval"}}
+	for _, m := range list[0].Metrics {
 		if slices.Contains(shown, m.Name) || m.Summary == nil {
 			continue
 		}
-		scale := perf.NewScale(m.Unit, m.Summary.Center)
-		text := scale.Format(m.Summary.Center)
-		if in := interval(scale, m.Summary.Low, m.Summary.High); in != "" {
-			text += st.faint("  (" + in + ")")
-		}
-		out.printf("  %-18s %s\n", clean(m.Name), text)
+		scale := newRowScale(m.Unit, m.Summary.Center)
+		t.add(m.Name, scale.format(m.Summary.Center), scale.interval(m.Summary.Low, m.Summary.High))
 	}
+	if len(t.rows) > 0 {
+		out.printf("\n")
+		out.table(t, st)
+	}
+}
+
+// commands returns the workloads that the user asked for: all but the shell itself.
+func commands(r *perf.Result) []*perf.WorkloadResult {
+	var list []*perf.WorkloadResult
+	for i := range r.Workloads {
+		if w := &r.Workloads[i]; w.Name != suite.ShellItself {
+			list = append(list, w)
+		}
+	}
+	return list
 }
 
 // timesFastest ranks commands that were all measured, without a verdict: they ran
 // one after another, and whether two differ is a matter for a comparison.
 func timesFastest(out *writer, r *perf.Result, st Style) {
-	var list []*perf.WorkloadResult
-	for i := range r.Workloads {
-		if w := &r.Workloads[i]; w.State == perf.StateOK && summary(w, perf.Wall) != nil {
-			list = append(list, w)
-		}
-	}
-	if len(list) < 2 || len(list) < len(r.Workloads) {
+	list := commands(r)
+	unmeasured := func(w *perf.WorkloadResult) bool { return w.State != perf.StateOK || summary(w, perf.Wall) == nil }
+	if len(list) < 2 || slices.ContainsFunc(list, unmeasured) {
 		return
 	}
-	slices.SortStableFunc(list, func(a, b *perf.WorkloadResult) int {
-		return cmp.Compare(summary(a, perf.Wall).Center, summary(b, perf.Wall).Center)
-	})
+	center := func(w *perf.WorkloadResult) float64 { return summary(w, perf.Wall).Center }
+	slices.SortStableFunc(list, func(a, b *perf.WorkloadResult) int { return cmp.Compare(center(a), center(b)) })
 	out.printf("\nleast wall time: %s\n", st.bold(clean(list[0].Name)))
 	for _, w := range list[1:] {
-		out.printf("  %.2f times that: %s\n", summary(w, perf.Wall).Center/summary(list[0], perf.Wall).Center, clean(w.Name))
+		out.printf("  %s: %s\n", times(center(w), center(list[0])), clean(w.Name))
 	}
+}
+
+// times words how many times least a value is.
+func times(v, least float64) string {
+	if least <= 0 {
+		return "more than that"
+	}
+	return fmt.Sprintf("%.2f times that", v/least)
 }

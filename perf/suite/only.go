@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func (s Suite) setOne(item string) error {
 		return perf.Usagef("-set: objective %q: %w", name, err)
 	}
 	if err := o.checkLimits(); err != nil {
-		return perf.Usagef("-set: %w", err)
+		return perf.Usagef("-set: objective %q: %w", name, err)
 	}
 	return nil
 }
@@ -106,12 +107,21 @@ func parseLimits(limits string, unit perf.Unit) (target, critical float64, err e
 		if err != nil {
 			return 0, 0, err
 		}
-		if u != unit || v <= 0 {
-			return 0, 0, fmt.Errorf("%q is not a positive value in %s, as %s is", p, unit, unit.Format(1))
+		if u != typed(unit) || v <= 0 {
+			return 0, 0, fmt.Errorf("%q is not a value above zero such as %q", p, typed(unit).Format(1))
 		}
 		values[i] = v
 	}
 	return values[0], values[len(values)-1], nil
+}
+
+// typed is the unit in which a person types a limit: a number of cores and a ratio
+// are plain numbers.
+func typed(unit perf.Unit) perf.Unit {
+	if unit == perf.Cores || unit == perf.Ratio {
+		return perf.Count
+	}
+	return unit
 }
 
 func (s Suite) objectiveNames() []string {
@@ -122,9 +132,9 @@ func (s Suite) objectiveNames() []string {
 	return out
 }
 
-// Resolve finds the name that given is, or is the unique prefix of. Its error is a
-// usage error that names the nearest match and all that exist; kind says in it what
-// is looked for.
+// Resolve finds the name that given is, or is the unique prefix of; case does not
+// matter, unless two names differ in nothing else. Its error is a usage error that
+// names the nearest match and all that exist; kind says in it what is looked for.
 func Resolve(kind, given string, names []string) (string, error) {
 	if slices.Contains(names, given) {
 		return given, nil
@@ -132,22 +142,51 @@ func Resolve(kind, given string, names []string) (string, error) {
 	if len(names) == 0 {
 		return "", perf.Usagef("unknown %s %q: there is none here", kind, given)
 	}
-	var found []string
-	for _, n := range names {
-		if given != "" && strings.HasPrefix(strings.ToLower(n), strings.ToLower(given)) {
-			found = append(found, n)
-		}
+	if given == "" {
+		return "", perf.Usagef("a name of %s is missing; there are: %s", kind, strings.Join(names, ", "))
 	}
+	found := matches(given, names)
 	switch len(found) {
 	case 1:
 		return found[0], nil
 	case 0:
 		return "", perf.Usagef("unknown %s %q: did you mean %q? There are: %s", kind, given, nearest(given, names), strings.Join(names, ", "))
 	}
-	return "", perf.Usagef("%s %q is not unique: it begins %s", kind, given, strings.Join(found, ", "))
+	return "", perf.Usagef("%s %q is not unique, it begins each of: %s", kind, given, strings.Join(found, ", "))
 }
 
-// nearest returns the name with the least edit distance to given.
+// matches returns the names that given is but for case, or else those that it begins.
+func matches(given string, names []string) []string {
+	var equal, begun []string
+	for _, n := range names {
+		if strings.EqualFold(n, given) {
+			equal = append(equal, n)
+		}
+		if strings.HasPrefix(strings.ToLower(n), strings.ToLower(given)) {
+			begun = append(begun, n)
+		}
+	}
+	if len(equal) > 0 {
+		return equal
+	}
+	return begun
+}
+
+// nearest returns the name with the least edit distance to given, which may be a
+// beginning with a slip in it: "bild" is near "build time", and not near "test".
 func nearest(given string, names []string) string {
-	return slices.MinFunc(names, func(a, b string) int { return perf.EditDistance(given, a) - perf.EditDistance(given, b) })
+	return slices.MinFunc(names, func(a, b string) int {
+		return cmp.Or(beginDistance(given, a)-beginDistance(given, b), perf.EditDistance(given, a)-perf.EditDistance(given, b))
+	})
+}
+
+// beginDistance is the edit distance from given to the nearest beginning of name that
+// is about as long.
+func beginDistance(given, name string) int {
+	runes, length := []rune(name), len([]rune(given))
+	least := perf.EditDistance(given, name)
+	for n := max(length-1, 1); n <= min(length+1, len(runes)); n++ {
+		least = min(least, perf.EditDistance(given, string(runes[:n])))
+	}
+	return least
 }

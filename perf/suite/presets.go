@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"strings"
 	"time"
-
-	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
 
 // SubjectPackage is the import path of the embedded subject.
@@ -176,7 +173,7 @@ type CargoOptions struct {
 // Cargo is the suite of a Cargo project: its clean release build, its tests, and
 // the startup of its program, if it has exactly one.
 func Cargo(o CargoOptions) Suite {
-	s := Suite{Name: suiteName(o.Name), Subject: "the Cargo project " + o.Name, Dir: o.Dir}
+	s := Suite{Name: fileName(o.Name), Subject: "the Cargo project " + o.Name, Dir: o.Dir}
 	s.Workloads = []Workload{cargoBuild(o.Dir, time.Minute)}
 	s.Objectives = []Objective{buildTime()}
 	if len(o.Bins) == 1 {
@@ -239,7 +236,7 @@ type GoModuleOptions struct {
 // GoModule is the suite of a Go module: a build with an empty cache, its tests, and
 // the startup of its program, if it has exactly one.
 func GoModule(o GoModuleOptions) Suite {
-	s := Suite{Name: suiteName(lastElement(o.Name)), Subject: "the Go module " + o.Name, Dir: o.Dir}
+	s := Suite{Name: fileName(lastElement(o.Name)), Subject: "the Go module " + o.Name, Dir: o.Dir}
 	build := Workload{
 		Name: "build",
 		// Without -o, the program of a module of one package would be written into the
@@ -271,20 +268,4 @@ func GoModule(o GoModuleOptions) Suite {
 	s.Workloads = append(append([]Workload{build}, startup...), tests)
 	s.Objectives = append(s.Objectives, testSuite())
 	return s
-}
-
-// lastElement is the last element of a module or package path that is not a major
-// version: "x" of "example.com/x/v2".
-func lastElement(name string) string {
-	last := path.Base(name)
-	if digits, ok := strings.CutPrefix(last, "v"); ok && path.Dir(name) != "." && digits != "" && strings.Trim(digits, "0123456789") == "" {
-		return path.Base(path.Dir(name))
-	}
-	return last
-}
-
-// suiteName makes the name of a suite from that of a project: baselines lie in folders
-// of that name, which do not begin or end with a dot.
-func suiteName(project string) string {
-	return cmp.Or(strings.Trim(perf.FileName(project), "."), "project")
 }

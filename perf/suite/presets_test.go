@@ -83,7 +83,7 @@ func TestSuiteNames(t *testing.T) {
 		"v2":                      "v2",
 		"gopkg.in/yaml.v3":        "yaml.v3",
 		"example.com/a~b":         "a-b",
-		"example.com/...":         "project",
+		"example.com/...":         "suite",
 	} {
 		if got := GoModule(GoModuleOptions{Name: module}).Name; got != want {
 			t.Errorf("the suite of %s is called %q, want %q", module, got, want)

@@ -1,10 +1,16 @@
 // Package suite says what to measure, as data: which commands, in which order,
 // against which limits.
 //
-// A [Suite] is a graph of [Workload] values and a list of [Objective] values. It
-// runs nothing and reads nothing: perf/experiment runs a suite, perf/stats judges
-// it. The presets ([Cleanroom], [Clnrm], [Cargo], [GoModule]) state every command
-// that they run, so that [Suite.Plan] can print them beforehand.
+// A [Suite] is a graph of [Workload] values and a list of [Objective] values. The
+// presets ([Cleanroom], [Clnrm], [Cargo], [GoModule]) are suites of known projects,
+// and [AdHoc] makes one of a command line. A suite states every command that is run,
+// so that it can be printed beforehand; [Suite.Select] and [Suite.Set] restrict it and
+// move its limits, and [Suite.Plan] fits it into the time of a [Mode].
+//
+// The package runs nothing, reads no file and measures nothing: whoever wants a single
+// number of a single process needs perf/measure alone. perf/experiment runs the steps
+// of a plan, perf/stats judges what came out against the objectives, and perf/report
+// prints both the plan and the result.
 //
 // Commands, directories and environments may contain [Work], which stands for a
 // folder that belongs to one run and is removed with it. What a workload builds
@@ -33,7 +39,15 @@ type Command struct {
 	Env  []string // KEY=VALUE, added to the environment of the runner
 }
 
-func (c Command) String() string { return JoinWords(c.Args) }
+// String is the command as a person would type it. [Work] stays as it is, so that the
+// line runs in a shell that has set a variable of that name.
+func (c Command) String() string {
+	out := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		out[i] = showWord(a)
+	}
+	return strings.Join(out, " ")
+}
 
 // A File is an input that a workload needs. Name starts with [Work].
 type File struct {
@@ -152,17 +166,21 @@ func (s Suite) ObjectivesOf(name string) []Objective {
 	return out
 }
 
-// CheckValid reports what makes the suite impossible to run: an unknown or later
-// workload under Needs, a name that stands twice, an objective on a workload that
-// is not there, limits in the wrong order.
+// CheckValid reports what makes the suite impossible to run, before anything is run:
+// a name that cannot be that of a folder, an unknown or later workload under Needs, a
+// name that stands twice, a folder to be emptied that is not below [Work], an
+// objective on a workload that is not there, limits in the wrong order.
 func (s Suite) CheckValid() error {
+	if s.Name != fileName(s.Name) && s.Name != adHocName {
+		return fmt.Errorf("suite %q: its results are kept in a folder of its name, so call it %q", s.Name, fileName(s.Name))
+	}
 	seen := map[string]bool{}
 	for _, w := range s.Workloads {
-		if w.Name == "" || seen[w.Name] {
-			return fmt.Errorf("suite %s: the workload name %q is empty or stands there twice", s.Name, w.Name)
+		if seen[w.Name] {
+			return fmt.Errorf("suite %s: the workload %q stands there twice", s.Name, w.Name)
 		}
-		if len(w.Command.Args) == 0 {
-			return fmt.Errorf("suite %s: workload %q has no command", s.Name, w.Name)
+		if err := w.check(); err != nil {
+			return fmt.Errorf("suite %s: workload %q: %w", s.Name, w.Name, err)
 		}
 		for _, n := range w.Needs {
 			if !seen[n] {
@@ -183,8 +201,8 @@ func (s Suite) CheckValid() error {
 			return fmt.Errorf("suite %s: the objective %q stands there twice", s.Name, o.Name)
 		}
 		names[o.Name] = true
-		if err := o.checkLimits(); err != nil {
-			return fmt.Errorf("suite %s: %w", s.Name, err)
+		if err := o.check(); err != nil {
+			return fmt.Errorf("suite %s: objective %q: %w", s.Name, o.Name, err)
 		}
 	}
 	return nil
@@ -203,14 +221,6 @@ func (w Workload) checkPatterns() error {
 		if _, err := regexp.Compile(p); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// checkLimits makes sure that critical is not better than target.
-func (o Objective) checkLimits() error {
-	if o.Metric.Better == perf.Higher && o.Critical > o.Target || o.Metric.Better != perf.Higher && o.Critical < o.Target {
-		return fmt.Errorf("objective %q: critical %s is stricter than target %s", o.Name, o.Metric.Unit.Format(o.Critical), o.Metric.Unit.Format(o.Target))
 	}
 	return nil
 }
@@ -244,15 +254,31 @@ func (s Suite) Toolchain() []string {
 
 // Expand replaces [Work] by the folder work in the command.
 func (c Command) Expand(work string) Command {
-	return Command{expandAll(c.Args, work), strings.ReplaceAll(c.Dir, Work, work), expandAll(c.Env, work)}
+	return Command{expandAll(c.Args, work), expand(c.Dir, work), expandAll(c.Env, work)}
 }
 
 func expandAll(list []string, work string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = strings.ReplaceAll(s, Work, work)
+		out[i] = expand(s, work)
 	}
 	return out
+}
+
+// expand replaces [Work] in s. A longer name that begins like it, such as $WORKSPACE
+// in a line for a shell, is somebody else's.
+func expand(s, work string) string {
+	var b strings.Builder
+	for {
+		at := indexWork(s)
+		if at < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:at])
+		b.WriteString(work)
+		s = s[at+len(Work):]
+	}
 }
 
 // Expand replaces [Work] by the folder work everywhere in the workload.
@@ -268,7 +294,7 @@ func (w Workload) Expand(work string) Workload {
 	w.Fresh, w.CleanEnv, w.Creates = expandAll(w.Fresh, work), expandAll(w.CleanEnv, work), expandAll(w.Creates, work)
 	files := make([]File, len(w.Files))
 	for i, f := range w.Files {
-		files[i] = File{strings.ReplaceAll(f.Name, Work, work), strings.ReplaceAll(f.Content, Work, work)}
+		files[i] = File{expand(f.Name, work), expand(f.Content, work)}
 	}
 	w.Files = files
 	return w

@@ -81,11 +81,11 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"baseline:save", "../x"}, []string{"../x"}},
 		{[]string{"time", "echo 'unclosed"}, []string{"never closed"}},
 		{[]string{"time", "echo a | wc"}, []string{"-shell"}},
-		{[]string{"time", ""}, []string{"no word"}},
+		{[]string{"time", ""}, []string{"the command is empty"}},
 		{[]string{"time", "true", "-runs=0"}, []string{"-runs=0"}},
 		{[]string{"time", "true", "-budget=fast"}, []string{"-budget"}},
 		{[]string{"time", "true", "-cpu=x"}, []string{"-cpu=x"}},
-		{[]string{"time", "true", "-scan=n=1..3"}, []string{"{n} does not occur"}},
+		{[]string{"time", "true", "-scan=n=1..3"}, []string{"{n} occurs neither"}},
 		{[]string{"time", "true {n}", "-scan=n=3..1"}, []string{"rise"}},
 		{[]string{"no-such-target"}, []string{"no-such-target"}},
 		{[]string{"benchmarks", "-nosuchflag=1"}, []string{"nosuchflag"}},
@@ -259,7 +259,7 @@ func TestBrokenBaseline(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := call(t, dir, env, "baseline:compare", "main", "-gate")
-		o.want(t, 1, filepath.Join("clnrm"), "main.json")
+		o.want(t, 1, "main.json")
 		if strings.Contains(o.stderr, "panic") || strings.Contains(o.stderr, "goroutine") {
 			t.Errorf("%s: panicked:\n%s", name, o.stderr)
 		}

@@ -1,6 +1,6 @@
 /*
- * spawn ROUNDS PROGRAM [ARG...] starts PROGRAM that many times with
- * posix_spawn, an empty standard input and pipes for its output, waits for each
+ * spawn ROUNDS PAUSE PROGRAM [ARG...] starts PROGRAM that many times, with a
+ * pause of so many microseconds before each, by posix_spawn, with an empty standard input and pipes for its output, waits for each
  * with wait4, and prints the wall time of each in nanoseconds, one a line. It is
  * the least that a program can do to time another, and so what this package's
  * own overhead is held against.
@@ -64,11 +64,16 @@ static long long once(char **argv)
 
 int main(int argc, char **argv)
 {
-	if (argc < 3) {
-		fprintf(stderr, "usage: spawn ROUNDS PROGRAM [ARG...]\n");
+	if (argc < 4) {
+		fprintf(stderr, "usage: spawn ROUNDS PAUSE PROGRAM [ARG...]\n");
 		return 2;
 	}
-	for (long n = atol(argv[1]); n > 0; n--)
-		printf("%lld\n", once(argv + 2));
+	long pause = atol(argv[2]);
+
+	for (long n = atol(argv[1]); n > 0; n--) {
+		if (pause > 0)
+			usleep(pause);
+		printf("%lld\n", once(argv + 3));
+	}
 	return 0;
 }

@@ -1,0 +1,63 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// intervalNotes collects what the intervals of a table are, since they are not all of
+// one kind: an objective is decided on one side only, while the interval of any other
+// metric is there to be read.
+type intervalNotes struct {
+	levels []float64 // confidences of objectives
+	memory bool      // an objective on peak memory, which is bounded without statistics
+	others bool
+}
+
+func (n *intervalNotes) objective(o perf.ObjectiveResult) {
+	switch {
+	case o.Low == nil && o.High == nil:
+	case o.Metric == perf.PeakMemory.Name:
+		n.memory = true
+	case !slices.Contains(n.levels, o.Confidence):
+		n.levels = append(n.levels, o.Confidence)
+	}
+}
+
+func (n *intervalNotes) metric(s *perf.Summary) {
+	n.others = n.others || s.Low != nil && s.High != nil
+}
+
+// print explains below the table the kinds of interval that are in it.
+func (n *intervalNotes) print(out *writer, st Style) {
+	var kinds []string
+	if len(n.levels) > 0 {
+		kinds = append(kinds, fmt.Sprintf("of an objective, a bound on each side, either by itself at %s confidence", levels(n.levels)))
+	}
+	if n.memory {
+		kinds = append(kinds, "of the objective on memory, from the least reading to the upper bound, without statistics")
+	}
+	if n.others {
+		kinds = append(kinds, "of other rows, the median with both sides together at 95 %")
+	}
+	if len(kinds) == 0 {
+		return
+	}
+	out.printf("\n%s\n", st.faint("interval:"))
+	for _, k := range kinds {
+		out.printf("%s\n", st.faint("  "+k))
+	}
+}
+
+// levels lists confidences in percent.
+func levels(list []float64) string {
+	list = slices.Sorted(slices.Values(list))
+	words := make([]string, len(list))
+	for i, l := range list {
+		words[i] = fmt.Sprintf("%.4g %%", 100*l)
+	}
+	return strings.Join(words, " or ")
+}

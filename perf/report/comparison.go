@@ -47,6 +47,8 @@ func verdictText(c perf.Comparison) string {
 	return string(c.Verdict)
 }
 
+const nothingCompared = "nothing was compared: the run and the baseline have no metric in common that could be"
+
 const colVerdict = 6
 
 func comparisonTable(out *writer, list []perf.Comparison, st Style) {
@@ -62,14 +64,20 @@ func comparisonTable(out *writer, list []perf.Comparison, st Style) {
 	}
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b perf.Comparison) int { return rank(a) - rank(b) })
-	for _, c := range sorted {
-		if c.Gate || inTable(perf.Metric{Name: c.Metric, Unit: c.Unit, Better: c.Better}) {
-			t.add(comparisonRow(c)...)
+	sorted = slices.DeleteFunc(sorted, func(c perf.Comparison) bool {
+		return !c.Gate && !inTable(perf.Metric{Name: c.Metric, Unit: c.Unit, Better: c.Better})
+	})
+	for i, c := range sorted {
+		if i > 0 && c.Gate != sorted[i-1].Gate {
+			t.blank()
 		}
+		t.add(comparisonRow(c)...)
 	}
-	if len(t.rows) > 0 {
-		out.table(t, st)
+	if len(t.rows) == 0 {
+		out.printf("%s\n", nothingCompared)
+		return
 	}
+	out.table(t, st)
 }
 
 // rank puts what gates first.
@@ -157,6 +165,7 @@ func ComparisonHeadline(r *perf.Result) string {
 			slower = append(slower, name+" is SLOWER")
 		case perf.Invalid, perf.VerdictUnsure:
 			others = append(others, name+" is "+verdictText(c))
+		default: // nobody minds FASTER or NO CHANGE
 		}
 	}
 	switch {
@@ -165,5 +174,5 @@ func ComparisonHeadline(r *perf.Result) string {
 	case len(others) > 0:
 		return clean(strings.Join(others, ", "))
 	}
-	return "nothing was compared: the run and the baseline have no metric in common that could be"
+	return nothingCompared
 }

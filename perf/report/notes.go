@@ -35,21 +35,19 @@ func (n *intervalNotes) metric(s *perf.Summary) {
 func (n *intervalNotes) print(out *writer, st Style) {
 	var kinds []string
 	if len(n.levels) > 0 {
-		kinds = append(kinds, fmt.Sprintf("of an objective, a bound on each side, either by itself at %s confidence", levels(n.levels)))
+		kinds = append(kinds, fmt.Sprintf("of objectives, two one-sided bounds, each of %s confidence by itself", levels(n.levels)))
 	}
 	if n.memory {
-		kinds = append(kinds, "of the objective on memory, from the least reading to the upper bound, without statistics")
+		kinds = append(kinds, "of the objective on memory, from the least reading to the upper bound")
 	}
 	if n.others {
-		kinds = append(kinds, "of other rows, the median with both sides together at 95 %")
+		kinds = append(kinds, "of other rows, the two-sided 95 % interval of the median")
 	}
 	if len(kinds) == 0 {
 		return
 	}
-	out.printf("\n%s\n", st.faint("interval:"))
-	for _, k := range kinds {
-		out.printf("%s\n", st.faint("  "+k))
-	}
+	const lead = "interval: "
+	out.printf("\n%s\n", st.faint(lead+strings.Join(kinds, ";\n"+strings.Repeat(" ", len(lead)))))
 }
 
 // levels lists confidences in percent.

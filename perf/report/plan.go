@@ -42,7 +42,7 @@ func planStep(out *writer, s suite.Step, dir string, st Style) {
 	case 1:
 		line("writes", s.Files[0].Name)
 	default:
-		line("writes", fmt.Sprintf("%d files, as %s", n, s.Files[0].Name))
+		line("writes", fmt.Sprintf("%d files, such as %s", n, s.Files[0].Name))
 	}
 	run := s.Command
 	if s.Wanted {
@@ -80,7 +80,7 @@ const maxPlanArgs = 400
 // commandLine prints a command with its environment as a shell takes it, and the
 // folder where that is not dir.
 func commandLine(c suite.Command, dir string) string {
-	var words []string
+	words := make([]string, 0, len(c.Env)+1)
 	for _, e := range c.Env {
 		key, value, _ := strings.Cut(e, "=")
 		words = append(words, key+"="+suite.Command{Args: []string{value}}.String())

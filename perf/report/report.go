@@ -69,6 +69,8 @@ const (
 
 // table sets rows in columns. Cells are plain text: what is painted is painted by
 // paint once the widths are known.
+//
+// Rows of nothing are empty lines; blank makes them.
 type table struct {
 	head  []string
 	align []align
@@ -80,13 +82,34 @@ type table struct {
 func (t *table) add(cells ...string) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		row[i] = shorten(clean(c), maxCell)
+		limit := maxCell
+		if t.align[i] == left {
+			limit = maxText
+		}
+		row[i] = shorten(clean(c), limit)
 	}
 	t.rows = append(t.rows, row)
 }
 
-// maxCell is how wide a cell gets, whatever stands in it.
-const maxCell = 80
+// blank appends an empty line, if there is something above it.
+func (t *table) blank() {
+	if len(t.rows) > 0 {
+		t.rows = append(t.rows, nil)
+	}
+}
+
+// trim drops an empty line at the end.
+func (t *table) trim() {
+	if n := len(t.rows); n > 0 && t.rows[n-1] == nil {
+		t.rows = t.rows[:n-1]
+	}
+}
+
+// How wide a cell gets, whatever stands in it: one of a number, and one of text.
+const (
+	maxCell = 24
+	maxText = 80
+)
 
 // write prints the table, two spaces between columns, no space at the end of a line.
 func (t *table) write(w io.Writer, st Style) error {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fatih/color"
 
@@ -22,10 +21,14 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 	for _, o := range r.Objectives {
 		t.objective(r, o)
 	}
+	t.blank()
 	for i := range r.Workloads {
 		t.workload(r, &r.Workloads[i])
 	}
-	if len(t.rows) > 0 {
+	t.trim()
+	if len(t.rows) == 0 {
+		out.printf("Nothing was measured.\n")
+	} else {
 		out.table(&t.table, st)
 		t.notes.print(out, st)
 	}
@@ -48,7 +51,7 @@ func head(out *writer, r *perf.Result, st Style) {
 
 func machineLine(m perf.Machine) string {
 	var parts []string
-	for _, p := range []string{m.CPU, cores(m.Cores), m.MemoryClass, m.OS + "/" + m.Arch, m.Virtualisation} {
+	for _, p := range []string{m.CPU, coresOf(m.Cores), m.MemoryClass, m.OS + "/" + m.Arch, m.Virtualisation} {
 		if p != "" {
 			parts = append(parts, clean(p))
 		}
@@ -56,11 +59,20 @@ func machineLine(m perf.Machine) string {
 	return "on " + strings.Join(parts, ", ") + "; fingerprint " + clean(m.Fingerprint)
 }
 
-func cores(n int) string {
-	if n == 1 {
-		return "1 core"
+// coresOf words a number of cores; 0 is one that is not known.
+func coresOf(n int) string {
+	if n == 0 {
+		return ""
 	}
-	return fmt.Sprintf("%d cores", n)
+	return plural(n, "core")
+}
+
+// inUse prints how many cores were busy on average, of those that there are.
+func inUse(busy float64, n int) string {
+	if n == 0 {
+		return fmt.Sprintf("%.2f", busy)
+	}
+	return fmt.Sprintf("%.2f of %d", busy, n)
 }
 
 // Columns of the table of a run.
@@ -149,8 +161,7 @@ func (t *resultTable) metric(r *perf.Result, w *perf.WorkloadResult, m perf.Seri
 	name, scale := m.Name, newRowScale(m.Unit, m.Summary.Center)
 	row[colEstimate] = scale.format(m.Summary.Center)
 	if m.Metric == perf.Utilisation {
-		name = "cores in use"
-		row[colEstimate] = fmt.Sprintf("%.2f of %d", m.Summary.Center, r.Machine.Cores)
+		name, row[colEstimate] = "cores in use", inUse(m.Summary.Center, r.Machine.Cores)
 	}
 	row[colName] = shorten(clean(w.Name), maxName) + " " + clean(name)
 	row[colInterval] = scale.interval(m.Summary.Low, m.Summary.High)
@@ -204,73 +215,4 @@ func warnings(out *writer, r *perf.Result, st Style) {
 			one(clean(wl.Name)+": ", w)
 		}
 	}
-}
-
-// Saved tells where the result is and how the run ended.
-func Saved(w io.Writer, path string, exit int, took time.Duration) error {
-	_, err := fmt.Fprintf(w, "\nsaved %s after %s; exit status %d (%s)\n", clean(path), span(took.Round(time.Second)), exit, exitWord(exit))
-	return err
-}
-
-func exitWord(status int) string {
-	switch status {
-	case perf.ExitOK:
-		return "all well"
-	case perf.ExitGate:
-		return "over a limit"
-	case perf.ExitUnjudged:
-		return "could not judge"
-	case perf.ExitUsage:
-		return "usage"
-	}
-	return "something failed"
-}
-
-// Headline says in one line what made a run end with its exit status: the objectives
-// over a limit, what failed, or what could not be measured or decided. What else went
-// wrong follows.
-func Headline(r *perf.Result) string {
-	breached, failed, open := headlineLists(r)
-	lists := [][]string{breached, failed}
-	switch r.Exit {
-	case perf.ExitFailure:
-		lists = [][]string{failed, breached}
-	case perf.ExitUnjudged:
-		lists = [][]string{open}
-	}
-	for _, extra := range [][]string{open, {"nothing was judged: the suite has no objective"}} {
-		if len(slices.Concat(lists...)) == 0 {
-			lists = [][]string{extra}
-		}
-	}
-	return clean(strings.Join(slices.Concat(lists...), ", "))
-}
-
-// headlineLists words what is over a limit, what failed, and what is open. Who is over
-// the critical limit is not mentioned beside who is over the target alone.
-func headlineLists(r *perf.Result) (breached, failed, open []string) {
-	var warned []string
-	for _, o := range r.Objectives {
-		text := o.Name + " is " + string(o.State)
-		switch o.State {
-		case perf.Breached:
-			breached = append(breached, text)
-		case perf.OverTarget:
-			warned = append(warned, text)
-		case perf.Undecided, perf.NotMeasured:
-			open = append(open, text)
-		}
-	}
-	if len(breached) == 0 && r.Exit == perf.ExitGate {
-		breached = warned
-	}
-	for _, w := range r.Workloads {
-		if w.State == perf.StateFailed {
-			failed = append(failed, w.Name+" failed")
-		}
-	}
-	if !r.Complete {
-		failed = append(failed, "the run did not come to its end")
-	}
-	return breached, failed, open
 }

@@ -81,7 +81,9 @@ func leftOf(d time.Duration) string {
 	if d > time.Minute {
 		unit = 5 * time.Second
 	}
-	d = (d + unit - 1) / unit * unit
+	if rest := d % unit; rest > 0 {
+		d += unit - rest
+	}
 	return "at most " + span(max(d, unit)) + " left"
 }
 

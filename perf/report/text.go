@@ -59,8 +59,7 @@ func runeColumns(r rune) int {
 	if unicode.In(r, unicode.Mn, unicode.Me) {
 		return 0
 	}
-	switch width.LookupRune(r).Kind() {
-	case width.EastAsianWide, width.EastAsianFullwidth:
+	if kind := width.LookupRune(r).Kind(); kind == width.EastAsianWide || kind == width.EastAsianFullwidth {
 		return 2
 	}
 	return 1
@@ -115,7 +114,8 @@ func span(d time.Duration) string {
 	return strings.Join(out, " ")
 }
 
-// maxWhole is up to where a count is printed digit by digit.
+// maxWhole is up to where a count is printed digit by digit. A rate below 1000 has
+// three digits that mean something, as everything else.
 const maxWhole = 1e7
 
 // A rowScale prints the values of one row in the unit of the first of them, so that
@@ -132,8 +132,13 @@ func newRowScale(u perf.Unit, center float64) rowScale {
 
 // format prints v with its unit.
 func (s rowScale) format(v float64) string {
-	if s.unit == perf.Count && math.Abs(v) < maxWhole {
+	switch size := math.Abs(v); {
+	case s.unit == perf.Count && size < maxWhole:
 		return grouped(v)
+	case s.unit == perf.PerSecond && size >= 999.5 && size < maxWhole:
+		return grouped(math.Round(v)) + "/s"
+	case s.unit == perf.Cores:
+		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
 	if !s.fits(v) {
 		return perf.NewScale(s.unit, v).Format(v)
@@ -167,11 +172,14 @@ func (s rowScale) interval(low, high *float64) string {
 	}
 	first, last := s.format(*low), s.format(*high)
 	// The unit stands once where both have it.
-	if suffix := " " + s.scale.Name(); s.scale.Name() != "" && strings.HasSuffix(first, suffix) && strings.HasSuffix(last, suffix) {
-		first = strings.TrimSuffix(first, suffix)
+	if unit := unitOf(first); unit == unitOf(last) {
+		first = strings.TrimSuffix(first, unit)
 	}
 	return first + " to " + last
 }
+
+// unitOf is what stands behind the number.
+func unitOf(quantity string) string { return strings.TrimLeft(quantity, "+-0123456789.,") }
 
 // grouped prints a count in full, its thousands apart.
 func grouped(v float64) string {

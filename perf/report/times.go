@@ -15,7 +15,7 @@ import (
 func Times(w io.Writer, r *perf.Result, st Style) error {
 	out := &writer{w: w}
 	t := &table{
-		head:  []string{"", "wall", "95 % interval of the median", "min", "max", "runs", "cpu", "of cores", "peak memory"},
+		head:  []string{"", "wall", "95 % interval of the median", "min", "max", "runs", "cpu", "cores in use", "peak memory"},
 		align: []align{left, right, left, right, right, right, right, right, right},
 	}
 	measured := 0
@@ -27,6 +27,7 @@ func Times(w io.Writer, r *perf.Result, st Style) error {
 	}
 	if measured > 0 {
 		out.table(t, st)
+		timesShell(out, r, st)
 		timesDetail(out, r, st)
 		timesFastest(out, r, st)
 	}
@@ -46,7 +47,7 @@ func timesRow(r *perf.Result, w *perf.WorkloadResult) []string {
 		row[6] = newRowScale(perf.Second, s.Center).format(s.Center)
 	}
 	if s := summary(w, perf.Utilisation); s != nil {
-		row[7] = fmt.Sprintf("%.2f of %d", s.Center, r.Machine.Cores)
+		row[7] = inUse(s.Center, r.Machine.Cores)
 	}
 	if s := summary(w, perf.PeakMemory); s != nil {
 		row[8] = newRowScale(perf.Byte, s.Center).format(s.Center)
@@ -57,6 +58,13 @@ func timesRow(r *perf.Result, w *perf.WorkloadResult) []string {
 func summary(w *perf.WorkloadResult, m perf.Metric) *perf.Summary {
 	s, _ := w.Series(m.Name)
 	return s.Summary
+}
+
+// timesShell says what the row of the shell is there for.
+func timesShell(out *writer, r *perf.Result, st Style) {
+	if w := r.Workload(suite.ShellItself); w != nil && summary(w, perf.Wall) != nil {
+		out.printf("\n%s\n", st.faint("What the shell itself takes, with nothing to run, is part of each time above."))
+	}
 }
 
 // timesDetail prints the metrics that have no column, for a single command.
@@ -112,5 +120,6 @@ func times(v, least float64) string {
 	if least <= 0 {
 		return "more than that"
 	}
-	return fmt.Sprintf("%.2f times that", v/least)
+	ratio := v / least
+	return perf.NewScale(perf.Ratio, ratio).Number(ratio) + " times that"
 }

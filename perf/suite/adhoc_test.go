@@ -38,7 +38,7 @@ func TestScan(t *testing.T) {
 
 func TestScanRefuses(t *testing.T) {
 	for scan, word := range map[string]string{
-		"n": "is not of the form", "=1..2": "form", "n=": "form", " =1": "form",
+		"n": "is not of the form", "=1..2": "form", "n=": "form", "\t=1": "form",
 		"n=8..1": "rise", "n=1..8..0": "positive step", "n=1..8..-1": "positive step", "n=0..1000": "at most 1000", "n=1..1e18": "at most 1000",
 		"n=a..b": `"a" is not a number`, "n=1..": `"" is not a number`, "n=..": "not a number", "n=1..2..3..4": "FROM..TO..STEP",
 		"n=1..2..Inf": `"Inf" is not a number`, "n=NaN..2": "not a number", "n=-Inf..Inf": "not a number",

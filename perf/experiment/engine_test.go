@@ -285,6 +285,37 @@ func TestUnwantedStepRunsOnce(t *testing.T) {
 	}
 }
 
+// TestUnwantedStepThatFails checks that a build which runs only for what needs it fails
+// the run when it breaks: else nothing would be measured, and all would be well.
+func TestUnwantedStepThatFails(t *testing.T) {
+	b := newBench()
+	b.fail["build run"] = &Failure{"error: no\nlast line"}
+	s := suite.Suite{Name: "s", Workloads: []suite.Workload{workload("build"), workload("middle", "build"), workload("start", "middle")}}
+	sub, wanted, err := s.Select("start")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := new(perf.Result)
+	if err := b.engine().Run(t.Context(), sub.Plan(suite.Quick, wanted), r); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct {
+		state  perf.State
+		reason string
+	}{
+		"build":  {perf.StateFailed, "error: no\nlast line"},
+		"middle": {perf.StateNotMeasured, "because build failed: error: no"},
+		"start":  {perf.StateNotMeasured, "because middle failed: because build failed: error: no"},
+	} {
+		if w := r.Workload(name); w == nil || w.State != want.state || w.Reason != want.reason {
+			t.Errorf("%s: %+v, want %s because %q", name, w, want.state, want.reason)
+		}
+	}
+	if got := (Policy{}).Status(r); got != perf.ExitFailure {
+		t.Errorf("exit status %d, want %d", got, perf.ExitFailure)
+	}
+}
+
 func TestProgressCountsDown(t *testing.T) {
 	b := newBench()
 	e := b.engine()

@@ -155,16 +155,21 @@ func (s *session) fail(name, reason string) {
 }
 
 // prepare runs a step that is not wanted for itself, so that those that need it can
-// go on.
+// go on. It is in the result only if it fails: then the reader must see why, and the
+// run has failed, though nothing that was asked for has.
 func (s *session) prepare(ctx context.Context, step *suite.Step) {
-	runner := s.New(*step)
-	err := s.blocked(ctx, step)
-	if err == nil {
+	rec := newRecording(step)
+	if err := s.blocked(ctx, step); err != nil {
+		rec.result.State, rec.result.Reason = perf.StateNotMeasured, err.Error()
+	} else {
 		s.progress(step, PhaseSetup, 0, 1, nil)
-		err = runOnce(ctx, runner)
+		if err := runOnce(ctx, s.New(*step)); err != nil {
+			rec.end(ctx, err)
+		}
 	}
-	if err != nil {
-		s.fail(step.Name, err.Error())
+	if rec.result.State != perf.StateOK {
+		s.fail(step.Name, rec.result.Reason)
+		s.result.Workloads = append(s.result.Workloads, rec.result)
 	}
 }
 

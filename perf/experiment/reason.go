@@ -3,6 +3,7 @@ package experiment
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -24,23 +25,28 @@ var escapes = regexp.MustCompile(`\x1b\[[0-9;:?]*[ -/]*[@-~]`)
 const maxCause = 300
 
 // reasonFor turns the error of a command into the reason that the reader gets. Its
-// first line is all that is shown of it beside what depends on the command, and so a
-// command that ended by itself is introduced by the cause from its output: "cargo
-// build: exit status 101" alone would help nobody.
+// first line is all that is shown of it beside what depends on the command, so it must
+// make sense alone; and a command that ended by itself is introduced by the cause from
+// its output: "cargo build: exit status 101" would help nobody.
 func reasonFor(run measure.Run, err error, pattern string) string {
-	if run.ExitCode <= 0 || run.TimedOut || run.Signal != "" {
+	byItself := run.ExitCode > 0 && !run.TimedOut && run.Signal == ""
+	if byItself {
+		run.Output = testOutput(run.Output)
+		err = run.Err()
+	}
+	f, ok := errors.AsType[*measure.Failure](err)
+	if !ok || len(f.Tail) == 0 {
 		return err.Error()
 	}
-	run.Output = testOutput(run.Output)
-	cause, lines := causeIn(run.Output, pattern), strings.SplitN(run.Err().Error(), "\n", 2)
-	if cause == "" || len(lines) < 2 {
-		return err.Error()
+	first, _, _ := strings.Cut(err.Error(), "; its last lines:\n")
+	if byItself {
+		cause := causeIn(run.Output, pattern)
+		first = fmt.Sprintf("%s (%s)", cause, first)
+		if len(f.Tail) == 1 && strings.TrimSpace(f.Tail[0]) == cause {
+			return first
+		}
 	}
-	command, _, _ := strings.Cut(lines[0], "; its last lines:")
-	if strings.TrimSpace(lines[1]) == cause {
-		return fmt.Sprintf("%s (%s)", cause, command)
-	}
-	return fmt.Sprintf("%s (%s); its last lines:\n%s", cause, command, lines[1])
+	return first + "\nits last lines:\n\t" + strings.Join(f.Tail, "\n\t")
 }
 
 // causeIn finds the cause in the output of a command: what pattern matches first, or

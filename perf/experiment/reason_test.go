@@ -37,10 +37,10 @@ func TestReasonFor(t *testing.T) {
 		run        measure.Run
 	}{
 		{"one line", "it broke (a b: exit status 3)", measure.Run{ExitCode: 3, Output: []byte("it broke\n")}},
-		{"more lines", "error: no (a b: exit status 1); its last lines:\n\terror: no\n\tbye", measure.Run{ExitCode: 1, Output: []byte("error: no\nbye\n")}},
+		{"more lines", "error: no (a b: exit status 1)\nits last lines:\n\terror: no\n\tbye", measure.Run{ExitCode: 1, Output: []byte("error: no\nbye\n")}},
 		{"no output", "a b: exit status 1, without output", measure.Run{ExitCode: 1}},
-		{"killed", "a b: killed by SIGKILL; its last lines:\n\terror: earlier", measure.Run{ExitCode: -1, Signal: "SIGKILL", Output: []byte("error: earlier\n")}},
-		{"timed out", "a b: timed out after 0s; its last lines:\n\tworking", measure.Run{ExitCode: 1, TimedOut: true, Output: []byte("working\n")}},
+		{"killed", "a b: killed by SIGKILL\nits last lines:\n\terror: earlier", measure.Run{ExitCode: -1, Signal: "SIGKILL", Output: []byte("error: earlier\n")}},
+		{"timed out", "a b: timed out after 0s\nits last lines:\n\tworking", measure.Run{ExitCode: 1, TimedOut: true, Output: []byte("working\n")}},
 	} {
 		tc.run.Args = []string{"a", "b"}
 		if got := reasonFor(tc.run, tc.run.Err(), ""); got != tc.want {

@@ -43,10 +43,16 @@ type recording struct {
 	shared  contentionSum
 }
 
+func newRecording(step *suite.Step) *recording {
+	return &recording{
+		step: step, oneShot: step.OneShot, minimum: step.Min,
+		result: perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK},
+	}
+}
+
 // step measures one workload and judges its objectives.
 func (s *session) step(ctx context.Context, step *suite.Step) (perf.WorkloadResult, []perf.ObjectiveResult) {
-	rec := &recording{step: step, oneShot: step.OneShot, minimum: step.Min}
-	rec.result = perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK}
+	rec := newRecording(step)
 	if err := s.blocked(ctx, step); err != nil {
 		rec.result.State, rec.result.Reason = perf.StateNotMeasured, err.Error()
 	} else if err := s.measure(ctx, rec); err != nil {

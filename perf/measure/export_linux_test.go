@@ -1,14 +1,26 @@
 package measure
 
+import "time"
+
 // Without makes the runs of a test go without pidfd or ptrace, as on systems
 // that lack them; undo restores them.
 func Without(pidfd, ptrace bool) (undo func()) {
-	r := <-turn
-	r.noPidfd, r.noPtrace = pidfd, ptrace
-	r.release()
-	return func() {
+	set := func(noPidfd, noPtrace bool) {
 		r := <-turn
-		r.noPidfd, r.noPtrace = false, false
+		r.noPidfd, r.noPtrace = noPidfd, noPtrace
 		r.release()
 	}
+	set(pidfd, ptrace)
+	return func() { set(false, false) }
+}
+
+// WithPatience gives what outlives a command so much longer to end by itself.
+func WithPatience(more time.Duration) (undo func()) {
+	set := func(more time.Duration) {
+		r := <-turn
+		r.morePatience = more
+		r.release()
+	}
+	set(more)
+	return func() { set(0) }
 }

@@ -40,8 +40,8 @@ func (p *pipe) open() error {
 }
 
 func (p *pipe) close() {
-	unix.Close(p.r)
-	unix.Close(p.w)
+	_ = unix.Close(p.r)
+	_ = unix.Close(p.w)
 }
 
 // read takes what one read returns and reports its length, 0 if the pipe is empty.
@@ -84,4 +84,4 @@ func newEvent() (event, error) {
 // counter is full, and then it is readable already.
 func (e event) signal() { _, _ = unix.Write(e.fd, []byte{1, 0, 0, 0, 0, 0, 0, 1}) }
 
-func (e event) close() { unix.Close(e.fd) }
+func (e event) close() { _ = unix.Close(e.fd) }

@@ -21,8 +21,10 @@ type runner struct {
 	buf  []byte
 	tail tail
 
-	// Set by tests alone, to take the paths of systems that lack these.
+	// Set by tests alone: to take the paths of systems that lack these, and
+	// not to depend on how fast a loaded machine ends a process.
 	noPidfd, noPtrace bool
+	morePatience      time.Duration
 }
 
 // An attempt is one run in progress.
@@ -91,7 +93,7 @@ func (a *attempt) timed() (spoilt bool, err error) {
 		return spoilt, a.cmd.startError(a.path, err)
 	}
 	if err := a.awaitExit(pidfd); err != nil {
-		unix.Kill(a.pid, unix.SIGKILL)
+		_ = unix.Kill(a.pid, unix.SIGKILL)
 		_ = a.reap()
 		return spoilt, err
 	}
@@ -149,7 +151,7 @@ func (a *attempt) open() error {
 	if a.null, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 	}
-	a.later(func() { unix.Close(a.null) })
+	a.later(func() { _ = unix.Close(a.null) })
 	a.out.stream, a.err.stream = Stdout, Stderr
 	for _, p := range []*pipe{&a.out, &a.err} {
 		if err := p.open(); err != nil {
@@ -233,7 +235,7 @@ func (a *attempt) start(sys *syscall.SysProcAttr) (time.Time, error) {
 // thread, which waits without reaping, signals.
 func (a *attempt) awaitExit(pidfd int) error {
 	if pidfd >= 0 {
-		a.later(func() { unix.Close(pidfd) })
+		a.later(func() { _ = unix.Close(pidfd) })
 		if !a.noPidfd {
 			a.exit = pidfd
 			return nil
@@ -248,7 +250,7 @@ func (a *attempt) awaitExit(pidfd int) error {
 	waited := make(chan struct{})
 	go func() {
 		defer close(waited)
-		waitid(unix.P_PID, a.pid, unix.WEXITED|unix.WNOWAIT)
+		_ = waitid(unix.P_PID, a.pid, unix.WEXITED|unix.WNOWAIT)
 		exit.signal()
 	}()
 	a.later(func() { <-waited })

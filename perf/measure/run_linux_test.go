@@ -179,11 +179,16 @@ func TestLeftBehindIsEnded(t *testing.T) {
 }
 
 func TestBriefSurvivorIsNotLeftBehind(t *testing.T) {
+	defer measure.WithPatience(time.Minute)()
 	r := run(t, role("leave", "brief"))
 	if len(r.LeftBehind) > 0 {
 		t.Errorf("left behind %q, which ended by itself", r.LeftBehind)
 	}
 	checkGone(t, pids(t, r))
+	mem, err := role("leave", "brief").RunMemory(t.Context())
+	if err != nil || len(mem.Run.LeftBehind) > 0 {
+		t.Errorf("memory run left behind %q, %v", mem.Run.LeftBehind, err)
+	}
 }
 
 func TestTimeoutEndsTree(t *testing.T) {

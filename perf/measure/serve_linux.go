@@ -133,7 +133,7 @@ func (e *ending) terminate(now time.Time) {
 	// One by one and not by group: a program that gets SIGTERM twice, for
 	// itself and for its group, often takes the second for "at once".
 	for _, pid := range e.members() {
-		unix.Kill(pid, unix.SIGTERM)
+		_ = unix.Kill(pid, unix.SIGTERM)
 	}
 }
 
@@ -142,7 +142,7 @@ func (e *ending) terminate(now time.Time) {
 func (e *ending) kill() {
 	killAll(e.members())
 	// Where /proc hides processes, the process group is what is left.
-	unix.Kill(-e.attempt.pid, unix.SIGKILL)
+	_ = unix.Kill(-e.attempt.pid, unix.SIGKILL)
 }
 
 // members lists the command, its descendants, and those that have lost their
@@ -158,8 +158,9 @@ func (e *ending) members() []int {
 // take to end by themselves: if the command itself obeyed SIGTERM, they got it
 // at the same time and have the rest of the same grace.
 func (e *ending) graceLeft() time.Duration {
+	wait := patience + e.attempt.morePatience
 	if e.step != terminated {
-		return patience
+		return wait
 	}
-	return max(patience, time.Until(e.termed.Add(e.attempt.cmd.grace())))
+	return max(wait, time.Until(e.termed.Add(e.attempt.cmd.grace())))
 }

@@ -43,8 +43,8 @@ func (t *tracer) start() error {
 		return t.cmd.startError(t.path, err)
 	}
 	if err := t.seize(); err != nil {
-		unix.Kill(t.pid, unix.SIGKILL)
-		t.reap()
+		_ = unix.Kill(t.pid, unix.SIGKILL)
+		_ = t.reap()
 		return fmt.Errorf("%w: %w", errTraceRefused, err)
 	}
 	t.census.add(t.pid, 0, false)
@@ -176,7 +176,7 @@ func (t *tracer) endRest(ended <-chan struct{}) error {
 	if closedWithin(ended, wait) {
 		return nil
 	}
-	t.run.LeftBehind, _ = name(t.census.live(), nil, nil)
+	t.run.LeftBehind, _ = appendNames(t.census.live(), nil, nil)
 	for begin := time.Now(); time.Since(begin) < killLimit; {
 		killAll(t.census.live())
 		if closedWithin(ended, killAgain) {

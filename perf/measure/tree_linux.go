@@ -98,7 +98,7 @@ func (s strays) sweep(wait time.Duration) (left []string, err error) {
 			// Named before any is killed: with its parent gone, a process may be
 			// gone too before it is looked at.
 			tree := descendants(alive)
-			left, noted = name(tree, left, noted)
+			left, noted = appendNames(tree, left, noted)
 			killAll(tree)
 			awaitDeath(alive, killAgain)
 		}
@@ -108,8 +108,8 @@ func (s strays) sweep(wait time.Duration) (left []string, err error) {
 // maxLeft bounds what is said about a command that left a crowd behind.
 const maxLeft = 50
 
-// name appends the command lines of those pids that are not noted yet.
-func name(pids []int, left []string, noted []int) ([]string, []int) {
+// appendNames appends the command lines of those pids that are not noted yet.
+func appendNames(pids []int, left []string, noted []int) ([]string, []int) {
 	for _, pid := range pids {
 		if len(noted) < maxLeft && !slices.Contains(noted, pid) {
 			noted = append(noted, pid)
@@ -126,9 +126,9 @@ func killAll(pids []int) {
 	own := unix.Getpgrp()
 	for _, pid := range pids {
 		if group, err := unix.Getpgid(pid); err == nil && group > 1 && group != own {
-			unix.Kill(-group, unix.SIGKILL)
+			_ = unix.Kill(-group, unix.SIGKILL)
 		}
-		unix.Kill(pid, unix.SIGKILL)
+		_ = unix.Kill(pid, unix.SIGKILL)
 	}
 }
 
@@ -158,7 +158,7 @@ func awaitDeath(children []int, limit time.Duration) {
 	ts := unix.NsecToTimespec(limit.Nanoseconds())
 	_, _ = unix.Ppoll(fds, &ts, nil) // an interruption only means to look earlier
 	for _, fd := range fds {
-		unix.Close(int(fd.Fd))
+		_ = unix.Close(int(fd.Fd))
 	}
 }
 

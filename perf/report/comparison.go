@@ -64,15 +64,15 @@ func comparisonTable(out *writer, list []perf.Comparison, st Style) {
 	}
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b perf.Comparison) int { return rank(a) - rank(b) })
+	sorted = slices.DeleteFunc(sorted, func(c perf.Comparison) bool {
+		return !c.Gate && !inTable(perf.Metric{Name: c.Metric, Unit: c.Unit, Better: c.Better})
+	})
 	for i, c := range sorted {
 		if i > 0 && c.Gate != sorted[i-1].Gate {
 			t.blank()
 		}
-		if c.Gate || inTable(perf.Metric{Name: c.Metric, Unit: c.Unit, Better: c.Better}) {
-			t.add(comparisonRow(c)...)
-		}
+		t.add(comparisonRow(c)...)
 	}
-	t.trim()
 	if len(t.rows) == 0 {
 		out.printf("%s\n", nothingCompared)
 		return

@@ -1,7 +1,14 @@
 // Package greeting words greetings.
 package greeting
 
-import "strings"
-
 // Of greets everybody in names.
-func Of(names []string) string { return "Hello, " + strings.Join(names, " and ") + "!" }
+func Of(names []string) string {
+	text := "Hello"
+	for i, name := range names {
+		if i > 0 {
+			text += " and"
+		}
+		text += " " + name
+	}
+	return text + "!"
+}

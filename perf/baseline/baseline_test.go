@@ -159,7 +159,10 @@ func TestLoadOfBrokenFile(t *testing.T) {
 }
 
 // lineIn is the line, from 1, of the first occurrence of text.
-func lineIn(s, text string) int { return 1 + strings.Count(s[:strings.Index(s, text)], "\n") }
+func lineIn(s, text string) int {
+	before, _, _ := strings.Cut(s, text)
+	return 1 + strings.Count(before, "\n")
+}
 
 func TestLoadOfFolder(t *testing.T) {
 	s := Store{Dir: t.TempDir()}

@@ -131,6 +131,29 @@ func (r Runs) Newest(accept func(*perf.Result) bool) (res *perf.Result, skipped 
 	return nil, skipped, &NoRunError{Dir: r.Dir, Present: len(heads), Skipped: skipped}
 }
 
+// Recent returns the newest results that accept takes, at most n, newest first. Runs
+// that cannot be read come back as errors beside them.
+func (r Runs) Recent(n int, accept func(*perf.Result) bool) (list []*perf.Result, broken []error) {
+	ids, err := r.ids()
+	if err != nil {
+		return nil, []error{err}
+	}
+	heads, broken := r.heads(ids)
+	for _, h := range heads {
+		if len(list) == n {
+			break
+		}
+		res, err := r.read(h.id)
+		switch {
+		case err != nil:
+			broken = append(broken, err)
+		case accept(res):
+			list = append(list, res)
+		}
+	}
+	return list, broken
+}
+
 // A head is what the first lines of a result tell.
 type head struct {
 	id      string

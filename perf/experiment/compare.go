@@ -123,7 +123,7 @@ func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison
 			c.Old, c.New.Ref = perf.Arm{Ref: name, Samples: m.Samples}, now.ID
 			c.Reason = fmt.Sprintf("NOT MEASURED: the run has no %s for %s", m.Name, base.Name)
 			if w != nil && w.Reason != "" {
-				c.Reason += ", which is " + string(w.State) + " " + w.Reason
+				c.Reason += fmt.Sprintf(", which is %s: %s", w.State, w.Reason)
 			}
 			out = append(out, c)
 		}

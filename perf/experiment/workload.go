@@ -41,10 +41,12 @@ type recording struct {
 	minimum int
 	spent   time.Duration // in timed runs, with what comes around them
 	shared  contentionSum
+	// counted are the metrics of memory runs, whose number is set beforehand.
+	counted map[string]bool
 }
 
 func newRecording(step *suite.Step) *recording {
-	return &recording{
+	return &recording{counted: map[string]bool{},
 		step: step, oneShot: step.OneShot, minimum: step.Min,
 		result: perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK},
 	}
@@ -170,6 +172,9 @@ func (s *session) memory(ctx context.Context, runner Runner, rec *recording) err
 			return err
 		}
 		rec.add(o)
+		for _, v := range o.Values {
+			rec.counted[v.Metric.Name] = true
+		}
 	}
 	return nil
 }
@@ -208,7 +213,7 @@ func (rec *recording) finish() {
 	rec.result.OneShot = rec.oneShot
 	for i := range rec.result.Metrics {
 		m := &rec.result.Metrics[i]
-		m.Summary = summarise(m.Samples)
+		m.Summary = rec.summarise(*m)
 	}
 	rec.warnRun()
 	if text := rec.shared.warning(rec.step.CPUs); text != "" {
@@ -216,15 +221,23 @@ func (rec *recording) finish() {
 	}
 }
 
-// summarise turns a sample into what a reader is shown of it.
-func summarise(s perf.Sample) *perf.Summary {
-	if len(s) == 0 {
+// summarise turns a series into what a reader is shown of it. Where the number of
+// runs depended on what was seen, so does the interval: each of its ends then holds at
+// every look (half the error for each end).
+func (rec *recording) summarise(m perf.Series) *perf.Summary {
+	if len(m.Samples) == 0 {
 		return nil
 	}
-	sum := stats.Summarize(s, 0.95)
-	out := &perf.Summary{N: sum.N, Center: sum.Center, Min: sum.Min, Max: sum.Max, Confidence: sum.Confidence}
-	if sum.HasInterval {
-		out.Low, out.High = &sum.Lo, &sum.Hi
+	sum := stats.Summarize(m.Samples, confidence)
+	out := &perf.Summary{N: sum.N, Center: sum.Center, Min: sum.Min, Max: sum.Max}
+	if rec.fixed() || rec.oneShot || rec.counted[m.Name] {
+		if sum.HasInterval {
+			out.Low, out.High, out.Confidence = &sum.Lo, &sum.Hi, sum.Confidence
+		}
+		return out
+	}
+	if b := stats.SequentialBounds(m.Samples, 0.5, (1+confidence)/2); b.HasLow && b.HasHigh {
+		out.Low, out.High, out.Confidence = &b.Low, &b.High, confidence
 	}
 	return out
 }

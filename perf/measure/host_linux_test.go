@@ -87,7 +87,7 @@ func TestForkChainIsCaught(t *testing.T) {
 // checkNoneRuns looks for processes of a program and kills them.
 func checkNoneRuns(t *testing.T, program string) {
 	t.Helper()
-	for looks := 0; looks < 20; looks++ {
+	for range 20 {
 		names, err := os.ReadDir("/proc")
 		if err != nil {
 			t.Fatal(err)

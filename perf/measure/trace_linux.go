@@ -84,7 +84,7 @@ func (t *tracer) awaitStop() (unix.WaitStatus, error) {
 	for {
 		var status unix.WaitStatus
 		_, err := unix.Wait4(t.pid, &status, unix.WALL, nil)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err == nil && !status.Stopped() {

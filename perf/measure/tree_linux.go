@@ -307,7 +307,7 @@ func processName(pid int) string {
 // anything was left behind. The kernel gives it under one lock, so that a
 // process which forks and exits at this moment cannot be missed.
 func childless(options int) bool {
-	return waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL|options) == unix.ECHILD
+	return errors.Is(waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL|options), unix.ECHILD)
 }
 
 // waitid is waitid(2) without its result, begun again when a signal interrupts it.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -32,6 +33,40 @@ func Baselines(w io.Writer, list []baseline.Entry, here string, now time.Time, s
 		t.add(e.Name, e.Suite, e.Mode, e.Created.UTC().Format("2006-01-02 15:04"), ago(now.Sub(e.Created)), commit, machine)
 	}
 	return t.write(w, st)
+}
+
+// Runs prints the list of runs, newest first, below the list of baselines, whose next
+// one each whole run could become.
+func Runs(w io.Writer, list []*perf.Result, st Style) error {
+	if len(list) == 0 {
+		return nil
+	}
+	t := &table{
+		head:  []string{"newest runs", "suite", "mode", "made (UTC)", "commit", "exit", ""},
+		align: []align{left, left, left, left, left, right, left},
+	}
+	for _, r := range list {
+		commit := shortCommit(r.Subject.Commit)
+		if r.Subject.Dirty {
+			commit += " + changes"
+		}
+		t.add(clean(r.ID), clean(r.Suite), clean(r.Mode), r.Created.UTC().Format("2006-01-02 15:04"), commit, fmt.Sprint(r.Exit), extent(r))
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return t.write(w, st)
+}
+
+// extent says how much of its suite a run covers.
+func extent(r *perf.Result) string {
+	switch {
+	case !r.Complete:
+		return "incomplete"
+	case len(r.Only) > 0:
+		return "only " + clean(strings.Join(r.Only, ", "))
+	}
+	return "whole"
 }
 
 // ago words an age in days. One below zero comes from a clock that is wrong.

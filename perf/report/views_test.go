@@ -145,6 +145,9 @@ func TestBaselines(t *testing.T) {
 	list[2].Mode, list[2].Commit = "full", ""
 	list[4].Created = list[4].Created.In(time.FixedZone("east", 7200))
 	golden(t, "baselines", func(w io.Writer, st Style) error { return Baselines(w, list, testMachine().Fingerprint, when, st) })
+	part := *goodRun()
+	part.ID, part.Only, part.Mode = "20261123T030405Z-part00", []string{"cli startup"}, "full"
+	golden(t, "runs", func(w io.Writer, st Style) error { return Runs(w, []*perf.Result{&part, badRun()}, st) })
 	golden(t, "baselines-none", func(w io.Writer, st Style) error { return Baselines(w, nil, "x", when, st) })
 	golden(t, "baseline-saved", func(w io.Writer, _ Style) error { return BaselineSaved(w, badRun(), "baselines/clnrm/x/main.json") })
 	golden(t, "note", func(w io.Writer, _ Style) error { return Note(w, "skipped a run:\n"+nasty) })

@@ -66,6 +66,9 @@ func baselineSave(ctx context.Context, name, run string) error {
 	return bare(report.BaselineSaved(s.out, r, path))
 }
 
+// listedRuns is how many of the newest runs baseline:list shows.
+const listedRuns = 10
+
 // baselineList is the target baseline:list.
 func baselineList(ctx context.Context) error {
 	s, err := openShelf(ctx)
@@ -76,7 +79,11 @@ func baselineList(ctx context.Context) error {
 	if err := report.Baselines(s.out, entries, s.print, time.Now(), s.style); err != nil {
 		return bare(err)
 	}
-	return bare(errors.Join(broken...))
+	runs, unreadable := s.runs.Recent(listedRuns, func(r *perf.Result) bool { return r.Suite == s.suite })
+	if len(runs) > 0 {
+		err = report.Runs(s.out, runs, s.style)
+	}
+	return bare(errors.Join(append(append(broken, unreadable...), err)...))
 }
 
 // load finds a baseline: this machine's, or with foreign also one of another.

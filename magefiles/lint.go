@@ -85,18 +85,14 @@ func Fuzz(ctx context.Context,
 	if seconds != nil {
 		duration = fmt.Sprintf("%ds", *seconds)
 	}
-	out, err := exec.CommandContext(ctx, "git", "grep", "-hoE", "--full-name", "^func Fuzz[A-Za-z0-9_]+", "--", "*_test.go").Output()
+	out, err := exec.CommandContext(ctx, "git", "grep", "-oE", "^func Fuzz[A-Za-z0-9_]+", "--", "*_test.go").Output()
 	if err != nil {
 		return fmt.Errorf("looking for fuzz tests: %w", err)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		name := strings.TrimPrefix(line, "func ")
-		dir, err := exec.CommandContext(ctx, "git", "grep", "-lE", "^func "+name+"\\(", "--", "*_test.go").Output()
-		if err != nil {
-			return fmt.Errorf("looking for %s: %w", name, err)
-		}
-		folder := "./" + filepath.Dir(strings.TrimSpace(string(dir)))
-		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, folder); err != nil {
+		file, declared, _ := strings.Cut(line, ":")
+		name := strings.TrimPrefix(declared, "func ")
+		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, "./"+filepath.Dir(file)); err != nil {
 			return err
 		}
 	}

@@ -96,6 +96,17 @@ func TestLoadOfUnknownName(t *testing.T) {
 		"there are: main, nightly, v1.0", "other machines have it: "+other, "baseline:save mian")
 }
 
+// A baseline of another machine is no "none at all".
+func TestLoadOfAnotherMachinesBaseline(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	save(t, s, on(result("a"), other), "main")
+	_, err := s.Load(suite, machine, "main")
+	wantError(t, err, "none of this machine", "other machines have it: "+other, "-acrossMachines")
+	if strings.Contains(err.Error(), "at all") {
+		t.Errorf("%v: there is one", err)
+	}
+}
+
 func TestLoadFromNothing(t *testing.T) {
 	s := Store{Dir: filepath.Join(t.TempDir(), "none")}
 	_, err := s.Load(suite, machine, "main")

@@ -40,11 +40,13 @@ func (e *NotFoundError) Error() string {
 		fmt.Fprintf(&b, "; there are: %s", strings.Join(e.Names, ", "))
 	case len(e.Suites) > 0 && !slices.Contains(e.Suites, e.Suite):
 		fmt.Fprintf(&b, "; the suites with baselines are: %s", strings.Join(e.Suites, ", "))
+	case len(e.Suites) > 0:
+		b.WriteString("; there is none of this machine")
 	default:
 		b.WriteString("; there is none at all")
 	}
 	if len(e.Elsewhere) > 0 {
-		fmt.Fprintf(&b, "; other machines have it: %s", strings.Join(e.Elsewhere, ", "))
+		fmt.Fprintf(&b, "; other machines have it: %s (baseline:compare takes it with -acrossMachines, and then no time gates)", strings.Join(e.Elsewhere, ", "))
 	}
 	fmt.Fprintf(&b, "; make it with: go tool mage baseline:save %s", e.Name)
 	return b.String()

@@ -162,6 +162,7 @@ func (s *session) prepare(ctx context.Context, step *suite.Step) {
 	if err := s.blocked(ctx, step); err != nil {
 		rec.result.State, rec.result.Reason = perf.StateNotMeasured, err.Error()
 	} else {
+		s.announceCost(step)
 		s.progress(step, PhaseSetup, 0, 1, nil)
 		if err := runOnce(ctx, s.New(*step)); err != nil {
 			rec.end(ctx, err)
@@ -175,7 +176,7 @@ func (s *session) prepare(ctx context.Context, step *suite.Step) {
 
 // runOnce sets a runner up, runs it and cleans up.
 func runOnce(ctx context.Context, r Runner) (err error) {
-	defer func() { err = errors.Join(err, cleanup(r)) }()
+	defer func() { err = errors.Join(err, cleanup(ctx, r)) }()
 	if r.Setup != nil {
 		if err := r.Setup(ctx); err != nil {
 			return err

@@ -198,7 +198,11 @@ func (j *job) main() measure.Command {
 }
 
 func (j *job) command(c suite.Command) measure.Command {
-	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(os.Environ(), c.Env), Timeout: time.Hour}
+	base := os.Environ()
+	if dir, err := filepath.Abs(c.Dir); c.Dir != "" && err == nil {
+		base = environment(base, []string{"PWD=" + dir}) // as a shell would have it
+	}
+	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(base, c.Env), Timeout: time.Hour}
 }
 
 // environment is base with the entries of add, of which a later one replaces an
@@ -252,12 +256,30 @@ func (j *job) log(run measure.Run) string {
 	if j.Logs == "" || len(run.Output) == 0 {
 		return ""
 	}
-	name := perf.FileName(j.w.Name)
-	name = filepath.Join(j.Logs, name[:min(len(name), maxLogName)]+".log")
-	if err := os.WriteFile(name, run.Output, 0o644); err != nil {
+	name, err := writeLog(j.Logs, perf.FileName(j.w.Name), run.Output)
+	if err != nil {
 		return fmt.Sprintf("\n(its output could not be kept: %v)", err)
 	}
 	return "\n(more of its output: " + name + ")"
+}
+
+// writeLog writes a log in dir under a name of its own: the commands of a scan often
+// differ in their end alone, which the bound on names cuts off.
+func writeLog(dir, name string, data []byte) (path string, err error) {
+	name = name[:min(len(name), maxLogName)]
+	path = filepath.Join(dir, name+".log")
+	for i := 2; ; i++ {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			path = filepath.Join(dir, fmt.Sprintf("%s-%d.log", name, i))
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = f.Write(data)
+		return path, errors.Join(err, f.Close())
+	}
 }
 
 // observe turns a run into values.

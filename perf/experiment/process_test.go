@@ -41,6 +41,9 @@ func child(do string, args []string) int {
 		}
 		_, err = fmt.Fprintln(f, args[1])
 		return exitCode(errors.Join(err, f.Close()))
+	case "getenv":
+		fmt.Println(args[0] + "=" + os.Getenv(args[0]))
+		return 1
 	case "touch":
 		return exitCode(os.WriteFile(args[0], nil, 0o644))
 	case "hang":
@@ -153,6 +156,40 @@ func TestLogOfAnOddName(t *testing.T) {
 	logs, err := os.ReadDir(p.Logs)
 	if err != nil || len(logs) != 1 || !strings.HasPrefix(logs[0].Name(), "cat--dev-zero") {
 		t.Errorf("logs %v (%v), want one whose name a file can have", logs, err)
+	}
+}
+
+// The commands of a scan begin alike, and a cleanup may fail after the command did.
+func TestEachFailureHasItsLog(t *testing.T) {
+	p := Processes{Work: t.TempDir(), Logs: t.TempDir()}
+	long := strings.Repeat("x", 300)
+	var list []suite.Workload
+	for _, end := range []string{"one", "two"} {
+		list = append(list, suite.Workload{Name: long + end, Command: play(t, "fail", end), Cleanup: []suite.Command{play(t, "fail", "cleanup "+end)}, Min: 1, Max: 1})
+	}
+	r := new(perf.Result)
+	if err := (Engine{New: p.Runner}).Run(t.Context(), plan(suite.Suite{Name: "s", Workloads: list}), r); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := os.ReadDir(p.Logs)
+	if err != nil || len(logs) != 4 {
+		t.Errorf("logs %v (%v), want one for each of 4 failures", logs, err)
+	}
+	for _, log := range logs {
+		all := r.Workloads[0].Reason + r.Workloads[1].Reason
+		if strings.Count(all, log.Name()) != 1 {
+			t.Errorf("%s is named %d times in the reasons, want once", log.Name(), strings.Count(all, log.Name()))
+		}
+	}
+}
+
+func TestWorkingDirectoryInTheEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	c := play(t, "getenv", "PWD")
+	c.Dir = dir
+	w, _ := measureOne(t, suite.Workload{Command: c})
+	if !strings.Contains(w.Reason, "PWD="+dir) {
+		t.Errorf("%q: want PWD to be the command's folder %s", w.Reason, dir)
 	}
 }
 

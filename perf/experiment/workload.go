@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -14,18 +15,28 @@ import (
 )
 
 // cleanupTime is what a cleanup may take after the run's context has ended. Mage
-// leaves a target five seconds after Ctrl-C.
-const cleanupTime = 3 * time.Second
+// leaves a target five seconds after Ctrl-C, in which what is measured and a cleanup
+// that does not end need their time between SIGTERM and SIGKILL as well.
+const cleanupTime = 2 * time.Second
 
-// cleanup runs the runner's Cleanup under a context of its own: it must happen also
-// when the run was interrupted.
-func cleanup(r Runner) error {
+// cleanup runs the runner's Cleanup under a context that outlives ctx for a while: it
+// must happen also when the run was interrupted, and takes its time when it was not.
+func cleanup(ctx context.Context, r Runner) error {
 	if r.Cleanup == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), cleanupTime)
+	outliving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	if err := r.Cleanup(ctx); err != nil {
+	defer context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(cleanupTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-outliving.Done():
+		}
+	})()
+	if err := r.Cleanup(outliving); err != nil {
 		return fmt.Errorf("cleaning up: %w", err)
 	}
 	return nil
@@ -101,11 +112,7 @@ func (rec *recording) end(ctx context.Context, err error) {
 // measure goes through the phases of a workload.
 func (s *session) measure(ctx context.Context, rec *recording) (err error) {
 	runner := s.New(*rec.step)
-	defer func() {
-		if cerr := cleanup(runner); err == nil {
-			err = cerr
-		}
-	}()
+	defer func() { err = errors.Join(err, cleanup(ctx, runner)) }()
 	s.announceCost(rec.step)
 	if runner.Setup != nil {
 		s.progress(rec.step, PhaseSetup, 0, 1, rec)
@@ -115,7 +122,7 @@ func (s *session) measure(ctx context.Context, rec *recording) (err error) {
 	}
 	for i := range rec.step.Warmup {
 		s.progress(rec.step, PhaseWarmup, i, rec.step.Warmup, rec)
-		if _, err := runner.Run(ctx); err != nil {
+		if _, err := observed(ctx, runner.Run); err != nil {
 			return err
 		}
 	}
@@ -125,11 +132,26 @@ func (s *session) measure(ctx context.Context, rec *recording) (err error) {
 	return s.memory(ctx, runner, rec)
 }
 
-// announceCost names a costly one-shot and its expected cost before it starts.
-func (s *session) announceCost(step *suite.Step) {
-	if step.OneShot && step.Cost > 0 {
-		s.announce(fmt.Sprintf("%s runs once, and takes about %s: %s", step.Name, step.Cost, step.Command))
+// observed makes one run, unless the context has ended: a runner that never looks at
+// it must not be called on and on.
+func observed(ctx context.Context, run func(context.Context) (Observation, error)) (Observation, error) {
+	if err := ctx.Err(); err != nil {
+		return Observation{}, err
 	}
+	return run(ctx)
+}
+
+// announceCost names a costly one-shot and its expected cost before it starts. One that
+// is not measured may find what it needs in a cache, and then takes less.
+func (s *session) announceCost(step *suite.Step) {
+	if !step.OneShot || step.Cost <= 0 {
+		return
+	}
+	cost := "takes about"
+	if !step.Wanted {
+		cost = "is not measured, because another workload needs it, and takes up to about"
+	}
+	s.announce(fmt.Sprintf("%s runs once, and %s %s: %s", step.Name, cost, step.Cost, step.Command))
 }
 
 // repeat makes the timed runs.
@@ -137,7 +159,7 @@ func (s *session) repeat(ctx context.Context, runner Runner, rec *recording) err
 	for n := 0; ; n++ {
 		s.progress(rec.step, PhaseRun, n, rec.atMost(), rec)
 		began := s.Now()
-		o, err := runner.Run(ctx)
+		o, err := observed(ctx, runner.Run)
 		if err != nil {
 			return err
 		}
@@ -167,7 +189,7 @@ func (s *session) memory(ctx context.Context, runner Runner, rec *recording) err
 	}
 	for i := range rec.step.Memory {
 		s.progress(rec.step, PhaseMemory, i, rec.step.Memory, rec)
-		o, err := runner.Memory(ctx)
+		o, err := observed(ctx, runner.Memory)
 		if err != nil {
 			return err
 		}

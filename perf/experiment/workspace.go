@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // ownerFile holds, beside a run's work folder, the id of the process that owns it.
@@ -25,20 +24,23 @@ func OpenWorkspace(runDir string) (*Workspace, error) {
 		return nil, fmt.Errorf("finding the folder of the run: %w", err)
 	}
 	sweep(filepath.Dir(abs))
-	w := &Workspace{run: abs, Dir: filepath.Join(abs, "work")}
-	if err := os.MkdirAll(w.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(abs, 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of the run: %w", err)
 	}
+	w := &Workspace{run: abs, Dir: filepath.Join(abs, "work")}
+	// The mark comes first: a folder without one is never swept.
 	if err := os.WriteFile(filepath.Join(abs, ownerFile), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
 		return nil, errors.Join(fmt.Errorf("marking the folder of the run: %w", err), w.Close())
+	}
+	if err := os.Mkdir(w.Dir, 0o755); err != nil {
+		return nil, errors.Join(fmt.Errorf("making the folder of the run: %w", err), w.Close())
 	}
 	return w, nil
 }
 
 // Close removes the folder, and what repositories note about worktrees in it.
 func (w *Workspace) Close() error {
-	links, _ := filepath.Glob(filepath.Join(w.Dir, "*", ".git"))
-	for _, link := range links {
+	for _, link := range inFolders(w.Dir, ".git") {
 		if err := removeWorktree(filepath.Dir(link)); err != nil {
 			return err
 		}
@@ -55,8 +57,7 @@ func (w *Workspace) Close() error {
 // sweep removes the work folders of runs whose owner is gone. What cannot be
 // removed stays for the next time: it is somebody else's failure, not this run's.
 func sweep(runs string) {
-	owners, _ := filepath.Glob(filepath.Join(runs, "*", ownerFile))
-	for _, file := range owners {
+	for _, file := range inFolders(runs, ownerFile) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			continue
@@ -70,14 +71,16 @@ func sweep(runs string) {
 	}
 }
 
-// alive reports whether a process of that id exists. One that may not be signalled
-// exists too.
-func alive(pid int) bool {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return false
+// inFolders returns the paths of what is called name in the folders of dir. It is not
+// [filepath.Glob], to which a [ in the path of the user's repository is a pattern.
+func inFolders(dir, name string) []string {
+	entries, _ := os.ReadDir(dir) // a folder that cannot be read has nothing to offer
+	var found []string
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name(), name)
+		if _, err := os.Lstat(path); err == nil {
+			found = append(found, path)
+		}
 	}
-	defer func() { _ = p.Release() }()
-	err = p.Signal(syscall.Signal(0))
-	return err == nil || errors.Is(err, os.ErrPermission)
+	return found
 }

@@ -95,9 +95,9 @@ func (s *shelf) load(name string, foreign bool) (*perf.Result, error) {
 	if err == nil || !foreign || !isNotFound(err) {
 		return r, err
 	}
-	entries, ferr := s.store.Find(s.suite, name)
-	if ferr != nil || len(entries) == 0 {
-		return nil, err
+	entries, err := s.store.Find(s.suite, name)
+	if len(entries) == 0 {
+		return nil, err // none has it, or those that are there cannot be read
 	}
 	return s.store.Load(s.suite, entries[0].Fingerprint, name)
 }
@@ -120,22 +120,25 @@ func baselineShow(ctx context.Context, name string, json bool) error {
 	return bare(s.show(r, json, report.Result))
 }
 
-func (s *shelf) show(r *perf.Result, json bool, show render) error {
-	if !json {
-		return show(s.out, r, s.style)
-	}
-	data, err := r.Encode()
-	if err == nil {
-		_, err = s.out.Write(data)
-	}
-	return err
-}
-
 type compareOptions struct {
 	policy         experiment.Policy
 	acrossMachines bool
 	run            string
 	json           bool
+}
+
+// commensurable says why now cannot be set against the baseline old: it is the run that the
+// baseline was made of, or its machine is another one and nobody asked for that. Runs
+// come along with a folder that is copied, or restored from a cache.
+func commensurable(old, now *perf.Result, acrossMachines bool) error {
+	here, there := now.Machine.Fingerprint, old.Machine.Fingerprint
+	switch {
+	case now.ID == old.ID:
+		return perf.Usagef("-run=%s is the run that the baseline was made of: name another one, or measure again", now.ID)
+	case here != there && !acrossMachines:
+		return perf.Usagef("run %s is of the machine %s and the baseline of %s: measure on one of them, or compare with -acrossMachines, and then no time gates", now.ID, here, there)
+	}
+	return nil
 }
 
 // baselineCompare is the target baseline:compare.
@@ -149,6 +152,9 @@ func baselineCompare(ctx context.Context, name string, o compareOptions) error {
 		return bare(err)
 	}
 	now, err := s.pick(o.run, func(r *perf.Result) bool { return r.ID != old.ID && r.Complete })
+	if err == nil {
+		err = commensurable(old, now, o.acrossMachines)
+	}
 	if err != nil {
 		return bare(err)
 	}

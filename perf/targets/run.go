@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -195,22 +194,19 @@ func (r *run) engine(ctx context.Context, steps []suite.Step) error {
 	return e.Run(ctx, steps, r.result)
 }
 
-// render prints a result.
-type render func(w io.Writer, r *perf.Result, st report.Style) error
-
 // finish removes what the run built, saves the result, prints it and returns the
 // error that carries the exit status. What was measured before an interruption or an
 // error is saved and printed like the rest.
 func (r *run) finish(ctx context.Context, err error, json bool, show render) error {
 	r.status.Clear()
-	stopped := ctx.Err() != nil
+	stopped := ctx.Err() != nil && !r.result.Complete
 	if stopped {
 		err = nil // the interruption is the cause of whatever went wrong since
 	}
 	r.result.Exit = perf.WorstExit(r.policy.Status(r.result), perf.ExitStatus(err))
 	path, werr := r.store.Write(r.result)
 	err = errors.Join(err, r.space.Close(), werr)
-	if serr := r.show(json, show); serr != nil {
+	if serr := r.show(r.result, json, show); serr != nil {
 		err = errors.Join(err, fmt.Errorf("printing the result: %w", serr))
 	}
 	status := perf.WorstExit(r.result.Exit, perf.ExitStatus(err))
@@ -224,17 +220,4 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 		return ended(perf.WorstExit(status, perf.ExitFailure), "%w", err)
 	}
 	return ended(status, "%s", report.Headline(r.result))
-}
-
-// show prints the result to stdout: as JSON and nothing else, or for people.
-func (r *run) show(json bool, show render) error {
-	if json {
-		data, err := r.result.Encode()
-		if err != nil {
-			return err
-		}
-		_, err = r.out.Write(data)
-		return err
-	}
-	return show(r.out, r.result, r.style)
 }

@@ -27,6 +27,21 @@ func stdConsole() console {
 	return console{out: os.Stdout, err: os.Stderr, style: report.Style{Color: colours()}, status: report.NewStatus(os.Stderr, terminal)}
 }
 
+// render prints a result.
+type render func(w io.Writer, r *perf.Result, st report.Style) error
+
+// show prints a result to stdout: as JSON and nothing else, or for people.
+func (c console) show(r *perf.Result, json bool, show render) error {
+	if !json {
+		return show(c.out, r, c.style)
+	}
+	data, err := r.Encode()
+	if err == nil {
+		_, err = c.out.Write(data)
+	}
+	return err
+}
+
 // colours follows the conventions: NO_COLOR and TERM=dumb switch colours off,
 // FORCE_COLOR switches them on, else a terminal has them.
 func colours() bool {
@@ -39,11 +54,21 @@ func colours() bool {
 	return os.Getenv("TERM") != "dumb" && report.IsTerminal(os.Stdout)
 }
 
-// guarded returns a context that ends with ctx, on SIGTERM and SIGHUP, which Mage
-// does not pass on, and when the go or mage process above this one dies. stop must
+// endings are the signals that end a run. SIGHUP is none where it is ignored, as nohup(1)
+// makes it: to ask for it would undo that.
+func endings() []os.Signal {
+	list := []os.Signal{syscall.SIGTERM, os.Interrupt}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
+}
+
+// guarded returns a context that ends with ctx, on the signals that end a run, which
+// Mage does not pass on, and when the go or mage process above this one dies. stop must
 // be called.
 func guarded(ctx context.Context) (context.Context, func()) {
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)
+	ctx, restore := signal.NotifyContext(ctx, endings()...)
 	ctx, unwatch := measure.WithAncestors(ctx, "mage", "go")
 	return ctx, func() {
 		unwatch()

@@ -207,6 +207,32 @@ func TestBaselineRound(t *testing.T) {
 	}
 }
 
+// The run of a folder that was copied from another machine, and the baseline's own.
+func TestBaselineIsNotComparedWithJustAnyRun(t *testing.T) {
+	dir, env := t.TempDir(), fakeClnrm(t)
+	call(t, dir, env, "benchmarks", "-only=cli startup,self-test,validate").want(t, 0)
+	call(t, dir, env, "benchmarks").want(t, 0)
+	call(t, dir, env, "baseline:save", "main").want(t, 0)
+	own := ""
+	for _, r := range results(t, dir) {
+		if r.Whole() {
+			own = r.ID
+			continue
+		}
+		r.Machine.Fingerprint = "plan9-mips-1c-1g-00000000"
+		data, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, ".perf", "runs", r.ID, "result.json"), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call(t, dir, env, "baseline:compare", "main", "-run="+own).want(t, perf.ExitUsage, own, "was made of")
+	call(t, dir, env, "baseline:compare", "main").want(t, perf.ExitUsage, "plan9-mips-1c-1g-00000000", "-acrossMachines")
+	call(t, dir, env, "baseline:compare", "main", "-acrossMachines").want(t, 0, "another machine", "no time gates")
+}
+
 func TestBaselineGateSeesSlower(t *testing.T) {
 	dir, env := t.TempDir(), fakeClnrm(t)
 	call(t, dir, env, "benchmarks").want(t, 0)

@@ -13,19 +13,33 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
-// cleanupTime is what a cleanup may take after the run's context has ended. Mage
-// leaves a target five seconds after Ctrl-C.
-const cleanupTime = 3 * time.Second
+// cleanupTime is what a cleanup may take once the run has been interrupted. Mage leaves
+// a target five seconds after Ctrl-C, and of these a command that ignores SIGTERM takes
+// one, when the run is interrupted in it, and another, if it is the cleanup itself.
+const cleanupTime = 2 * time.Second
 
-// cleanup runs the runner's Cleanup under a context of its own: it must happen also
-// when the run was interrupted.
-func cleanup(r Runner) error {
+// errCleanupTime is why a cleanup ends early.
+var errCleanupTime = fmt.Errorf("a cleanup has %s after an interruption", cleanupTime)
+
+// cleanup runs the runner's Cleanup, also when the run was interrupted. It may take as
+// long as any other command of the workload, until ctx ends: then there is a limit.
+func cleanup(ctx context.Context, r Runner) error {
 	if r.Cleanup == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), cleanupTime)
-	defer cancel()
-	if err := r.Cleanup(ctx); err != nil {
+	limited, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	unlimit := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(cleanupTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel(errCleanupTime)
+		case <-limited.Done():
+		}
+	})
+	defer unlimit()
+	if err := r.Cleanup(limited); err != nil {
 		return fmt.Errorf("cleaning up: %w", err)
 	}
 	return nil
@@ -102,7 +116,7 @@ func (rec *recording) end(ctx context.Context, err error) {
 func (s *session) measure(ctx context.Context, rec *recording) (err error) {
 	runner := s.New(*rec.step)
 	defer func() {
-		if cerr := cleanup(runner); err == nil {
+		if cerr := cleanup(ctx, runner); err == nil {
 			err = cerr
 		}
 	}()

@@ -39,17 +39,25 @@ func colours() bool {
 	return os.Getenv("TERM") != "dumb" && report.IsTerminal(os.Stdout)
 }
 
-// guarded returns a context that ends with ctx, on SIGTERM and SIGHUP, which Mage
-// does not pass on, and when the go or mage process above this one dies. stop must
+// guarded returns a context that ends with ctx, on SIGTERM, SIGHUP and SIGQUIT, which
+// Mage does not pass on, and when the go or mage process above this one dies. stop must
 // be called.
 func guarded(ctx context.Context) (context.Context, func()) {
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)
+	surviveBrokenPipes()
+	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, os.Interrupt)
 	ctx, unwatch := measure.WithAncestors(ctx, "mage", "go")
 	return ctx, func() {
 		unwatch()
 		restore()
 	}
 }
+
+// surviveBrokenPipes makes a write to a pipe that nobody reads fail, as in 2>&1 | head.
+// By default Go lets SIGPIPE kill the process where the pipe is its stdout or stderr,
+// and what the run has built would stay. It holds to the end of the process, as Mage
+// writes once more after the target. Ignoring the signal would not do: the measured
+// commands would inherit that, and would write on where they end otherwise.
+func surviveBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // ended turns the exit status of a target into the error that Mage exits with; nil
 // for 0. text is what Mage prints behind "Error: ".

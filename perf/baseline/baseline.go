@@ -15,6 +15,7 @@ package baseline
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -173,11 +174,32 @@ func read(p place) (*perf.Result, error) {
 
 // readResult reads one result file.
 func readResult(path string) (*perf.Result, error) {
-	data, err := os.ReadFile(path)
+	f, err := openResult(path)
 	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(f)
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("reading a result: %w", err)
 	}
 	return perf.DecodeResult(data, path)
+}
+
+// openResult opens one result file. It looks before it opens: a named pipe would make
+// it wait for ever for somebody who writes, and a device may never end.
+func openResult(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file; move it away or delete it")}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a result: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading a result: %w", err)
+	}
+	return f, nil
 }
 
 // places finds every file that lies where a baseline lies, without reading it, sorted.

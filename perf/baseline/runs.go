@@ -183,9 +183,9 @@ func (r Runs) heads(ids []string) (heads []head, skipped []error) {
 // readCreated reads the result at path as far as its key "created". Where that fails
 // the file is decoded whole, for an error that says what is wrong with it.
 func readCreated(path string) (time.Time, error) {
-	f, err := os.Open(path)
+	f, err := openResult(path)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("reading a result: %w", err)
+		return time.Time{}, err
 	}
 	created, ok := createdKey(f)
 	if err := f.Close(); err != nil {

@@ -6,68 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
-
-// slowCleanup is a runner whose cleanup takes a minute, unless its context ends; took
-// receives how long it really took.
-func slowCleanup(run func() error, took *time.Duration) func(suite.Step) Runner {
-	return func(suite.Step) Runner {
-		return Runner{
-			Run: func(context.Context) (Observation, error) {
-				return Observation{Values: []Value{{perf.Wall, 1}}}, run()
-			},
-			Cleanup: func(ctx context.Context) error {
-				began := time.Now()
-				defer func() { *took = time.Since(began) }()
-				select {
-				case <-time.After(time.Minute):
-					return nil
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			},
-		}
-	}
-}
-
-func oneRun() []suite.Step {
-	w := workload("a")
-	w.Min, w.Max = 1, 1
-	return plan(suite.Suite{Name: "s", Workloads: []suite.Workload{w}})
-}
-
-func TestCleanupTakesItsTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var took time.Duration
-		r := new(perf.Result)
-		e := Engine{New: slowCleanup(func() error { return nil }, &took)}
-		if err := e.Run(t.Context(), oneRun(), r); err != nil {
-			t.Fatal(err)
-		}
-		if w := r.Workload("a"); w.State != perf.StateOK || took != time.Minute {
-			t.Errorf("a cleanup of a minute was ended after %v; the workload is %s: %s", took, w.State, w.Reason)
-		}
-	})
-}
-
-func TestCleanupOfAnInterruptedRunEndsSoon(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		var took time.Duration
-		e := Engine{New: slowCleanup(func() error { cancel(); return nil }, &took)}
-		if err := e.Run(ctx, oneRun(), new(perf.Result)); !errors.Is(err, context.Canceled) {
-			t.Errorf("Run: %v, want the context's error", err)
-		}
-		if took != cleanupTime {
-			t.Errorf("the cleanup had %v, want %v", took, cleanupTime)
-		}
-	})
-}
 
 func TestFailedCleanupBesideAFailedRun(t *testing.T) {
 	b := newBench()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -118,6 +119,66 @@ func TestCleanupAfterFailure(t *testing.T) {
 		if o := r.Objectives[0]; o.State != perf.NotMeasured || !strings.Contains(o.Reason, "it broke") {
 			t.Errorf("failure in %s: objective %q, reason %q; a workload that failed is judged by nothing", phase, o.State, o.Reason)
 		}
+	}
+}
+
+// slowCleanup is a suite of one workload whose cleanup takes d, unless it is ended.
+func slowCleanup(b *bench, d time.Duration) Engine {
+	e := b.engine()
+	inner := e.New
+	e.New = func(s suite.Step) Runner {
+		r := inner(s)
+		r.Cleanup = func(ctx context.Context) error {
+			timer := time.NewTimer(d)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return r
+	}
+	return e
+}
+
+// What a person does by -cleanup, such as make clean, may take its time.
+func TestCleanupMayTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(perf.Result)
+		s := suite.Suite{Name: "s", Workloads: []suite.Workload{workload("a")}}
+		if err := slowCleanup(newBench(), time.Minute).Run(t.Context(), plan(s), r); err != nil {
+			t.Fatal(err)
+		}
+		if a := r.Workload("a"); a.State != perf.StateOK {
+			t.Errorf("%s: %s", a.State, a.Reason)
+		}
+	})
+}
+
+// Mage leaves a target five seconds after Ctrl-C, and nothing is saved any more then.
+func TestCleanupIsShortAfterAnInterruption(t *testing.T) {
+	for _, interrupted := range []string{"before the cleanup", "during the cleanup"} {
+		t.Run(interrupted, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				var at time.Time
+				interrupt := func() { at = time.Now(); cancel() }
+				b := newBench()
+				if interrupted == "before the cleanup" {
+					b.wall = func(string, int) time.Duration { interrupt(); return time.Millisecond }
+				} else {
+					defer time.AfterFunc(time.Minute, interrupt).Stop()
+				}
+				w := workload("a")
+				w.Min, w.Max = 1, 1
+				err := slowCleanup(b, time.Hour).Run(ctx, plan(suite.Suite{Name: "s", Workloads: []suite.Workload{w}}), new(perf.Result))
+				if took := time.Since(at); !errors.Is(err, context.Canceled) || took > 3*time.Second {
+					t.Errorf("%v, %s after the interruption; want the context's error within 3 s", err, took)
+				}
+			})
+		})
 	}
 }
 

@@ -14,29 +14,33 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
-// cleanupTime is what a cleanup may take after the run's context has ended. Mage
-// leaves a target five seconds after Ctrl-C, in which what is measured and a cleanup
-// that does not end need their time between SIGTERM and SIGKILL as well.
+// cleanupTime is what a cleanup may take once the run has been interrupted. Mage leaves
+// a target five seconds after Ctrl-C, and of these a command that ignores SIGTERM takes
+// one, when the run is interrupted in it, and another, if it is the cleanup itself.
 const cleanupTime = 2 * time.Second
 
-// cleanup runs the runner's Cleanup under a context that outlives ctx for a while: it
-// must happen also when the run was interrupted, and takes its time when it was not.
+// errCleanupTime is why a cleanup ends early.
+var errCleanupTime = fmt.Errorf("a cleanup has %s after an interruption", cleanupTime)
+
+// cleanup runs the runner's Cleanup, also when the run was interrupted. It may take as
+// long as any other command of the workload, until ctx ends: then there is a limit.
 func cleanup(ctx context.Context, r Runner) error {
 	if r.Cleanup == nil {
 		return nil
 	}
-	outliving, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
+	limited, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	unlimit := context.AfterFunc(ctx, func() {
 		timer := time.NewTimer(cleanupTime)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			cancel()
-		case <-outliving.Done():
+			cancel(errCleanupTime)
+		case <-limited.Done():
 		}
-	})()
-	if err := r.Cleanup(outliving); err != nil {
+	})
+	defer unlimit()
+	if err := r.Cleanup(limited); err != nil {
 		return fmt.Errorf("cleaning up: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -164,6 +165,9 @@ func (a *attempt) open() error {
 		return err
 	}
 	a.later(unadopt)
+	if err := checkProc(); err != nil {
+		return err
+	}
 	a.ours = ownStrays()
 	a.ender = &ending{attempt: a}
 	return a.wakeOnContext()
@@ -300,5 +304,9 @@ func (r *Run) setUsage(u *unix.Rusage) {
 
 // setupError is for what fails before there is anything to start.
 func (c Command) setupError(err error) error {
-	return &StartError{Args: c.Args, Dir: c.Dir, Err: err, Remedy: "is this process out of file descriptors (ulimit -n)?"}
+	remedy := "is this process out of file descriptors (ulimit -n)?"
+	if errors.Is(err, errForeignProc) {
+		remedy = "mount the /proc of this PID namespace, as unshare --mount-proc does"
+	}
+	return &StartError{Args: c.Args, Dir: c.Dir, Err: err, Remedy: remedy}
 }

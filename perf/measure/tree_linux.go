@@ -33,6 +33,21 @@ func adoptOrphans() (undo func(), err error) {
 	return func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }, nil
 }
 
+// errForeignProc is why nothing can be measured in a PID namespace without a /proc of
+// its own: what is read there under the id of a process is about another one.
+var errForeignProc = errors.New("/proc shows the processes of another PID namespace")
+
+// checkProc returns errForeignProc where that is so: /proc/self is this process as
+// that namespace numbers it (proc(5)). Without any /proc much is not measured, but
+// nothing wrong is.
+func checkProc() error {
+	self, err := os.Readlink("/proc/self")
+	if err == nil && self != strconv.Itoa(os.Getpid()) {
+		return errForeignProc
+	}
+	return nil
+}
+
 // strays are the children of this process that have a session of their own and
 // were there before the run: start time by process id. A measured command begins
 // a session, which none of its descendants can leave for ours, so every other

@@ -136,7 +136,7 @@ func (w *waiters) command(t *testing.T) string {
 
 func TestSignalsToTheGate(t *testing.T) {
 	binary, _ := gate(t)
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir, w := t.TempDir(), newWaiters(t)
 			s := begin(t, dir, binary, "time", w.command(t))
@@ -153,6 +153,26 @@ func TestSignalsToTheGate(t *testing.T) {
 			savedIncomplete(t, dir, output)
 		})
 	}
+}
+
+// As in 2>&1 | head -1: what is printed after that has nobody to read it.
+func TestReaderOfTheOutputIsGone(t *testing.T) {
+	binary, _ := gate(t)
+	dir, w := t.TempDir(), newWaiters(t)
+	s := begin(t, dir, binary, "time", strings.TrimSuffix(w.command(t), " spawn"), "-runs=1", "-warmup=0")
+	w.started(t, 1)
+	_ = s.stdout.Close()
+	_ = w.conns[0].Close() // the timed run ends, and the memory run is announced
+	w.started(t, 1)
+	_ = w.conns[1].Close()
+	_ = s.cmd.Wait()
+	if status := s.cmd.ProcessState.ExitCode(); status != perf.ExitFailure {
+		t.Errorf("%s, want exit status 1, as the result could not be printed", s.cmd.ProcessState)
+	}
+	if list := results(t, dir); len(list) != 1 || !list[0].Complete {
+		t.Errorf("results %+v, want a complete one", list)
+	}
+	nothingLeft(t, dir)
 }
 
 // In a terminal, Ctrl-C reaches the go command, mage and the targets at once.

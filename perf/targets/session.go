@@ -57,7 +57,7 @@ func colours() bool {
 // endings are the signals that end a run. SIGHUP is none where it is ignored, as nohup(1)
 // makes it: to ask for it would undo that.
 func endings() []os.Signal {
-	list := []os.Signal{syscall.SIGTERM, os.Interrupt}
+	list := []os.Signal{syscall.SIGTERM, syscall.SIGQUIT, os.Interrupt}
 	if !signal.Ignored(syscall.SIGHUP) {
 		list = append(list, syscall.SIGHUP)
 	}
@@ -68,6 +68,7 @@ func endings() []os.Signal {
 // Mage does not pass on, and when the go or mage process above this one dies. stop must
 // be called.
 func guarded(ctx context.Context) (context.Context, func()) {
+	surviveBrokenPipes()
 	ctx, restore := signal.NotifyContext(ctx, endings()...)
 	ctx, unwatch := measure.WithAncestors(ctx, "mage", "go")
 	return ctx, func() {
@@ -75,6 +76,13 @@ func guarded(ctx context.Context) (context.Context, func()) {
 		restore()
 	}
 }
+
+// surviveBrokenPipes makes a write to a pipe that nobody reads fail, as in 2>&1 | head.
+// By default Go lets SIGPIPE kill the process where the pipe is its stdout or stderr,
+// and what the run has built would stay. It holds to the end of the process, as Mage
+// writes once more after the target. Ignoring the signal would not do: the measured
+// commands would inherit that, and would write on where they end otherwise.
+func surviveBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // ended turns the exit status of a target into the error that Mage exits with; nil
 // for 0. text is what Mage prints behind "Error: ".

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -100,6 +101,7 @@ func (s *session) ended(t *testing.T, deadline time.Time) (status int, output st
 	data, err := io.ReadAll(s.stdout)
 	if err != nil {
 		t.Errorf("the gate still runs %s after the signal: %v", cleanupLimit, err)
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // or Wait would take as long
 	}
 	_ = s.cmd.Wait()
 	return s.cmd.ProcessState.ExitCode(), string(data)
@@ -136,6 +138,10 @@ func (w *waiters) command(t *testing.T) string {
 
 func TestSignalsToTheGate(t *testing.T) {
 	binary, _ := gate(t)
+	// Tests that run under nohup(1) hand its ignored SIGHUP on, unless they catch it.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir, w := t.TempDir(), newWaiters(t)

@@ -73,6 +73,10 @@ type session struct {
 // its processes are gone, also those that outlive the first.
 func begin(t *testing.T, dir string, args ...string) *session {
 	t.Helper()
+	// Tests that run under nohup(1) hand its ignored SIGHUP on, unless they catch it.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -138,10 +142,6 @@ func (w *waiters) command(t *testing.T) string {
 
 func TestSignalsToTheGate(t *testing.T) {
 	binary, _ := gate(t)
-	// Tests that run under nohup(1) hand its ignored SIGHUP on, unless they catch it.
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir, w := t.TempDir(), newWaiters(t)

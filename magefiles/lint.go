@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -38,14 +39,14 @@ func vet(ctx context.Context) error {
 }
 
 func golangciLint(ctx context.Context) error {
-	path, err := exec.LookPath("golangci-lint")
+	program, err := exec.LookPath("golangci-lint")
 	if err != nil {
-		path = filepath.Join(goBin(ctx), "golangci-lint")
-		if _, err := os.Stat(path); err != nil {
+		program = filepath.Join(goBin(ctx), "golangci-lint")
+		if _, err := os.Stat(program); err != nil {
 			return fmt.Errorf("golangci-lint is not installed: go install %s", golangci)
 		}
 	}
-	return verbose(ctx, path, "run")
+	return verbose(ctx, program, "run")
 }
 
 // goBin is where go install puts programs.
@@ -89,10 +90,11 @@ func Fuzz(ctx context.Context,
 	if err != nil {
 		return fmt.Errorf("looking for fuzz tests: %w", err)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		file, declared, _ := strings.Cut(line, ":")
-		name := strings.TrimPrefix(declared, "func ")
-		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, "./"+filepath.Dir(file)); err != nil {
+	for line := range strings.Lines(string(out)) {
+		file, function, _ := strings.Cut(strings.TrimSpace(line), ":")
+		name := strings.TrimPrefix(function, "func ")
+		folder := "./" + path.Dir(file)
+		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, folder); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ func Test(ctx context.Context,
 	short *bool, /* leave out what takes long */
 ) error {
 	args := []string{"test", "-json", "-tags=mage", "-timeout=20m"}
-	if hasRace() {
+	if hasRace(ctx) {
 		args = append(args, "-race")
 	}
 	if run != nil {
@@ -48,8 +48,8 @@ func Test(ctx context.Context,
 }
 
 // hasRace reports whether the race detector can be linked.
-func hasRace() bool {
-	out, err := exec.Command("go", "env", "CGO_ENABLED", "CC").Output()
+func hasRace(ctx context.Context) bool {
+	out, err := exec.CommandContext(ctx, "go", "env", "CGO_ENABLED", "CC").Output()
 	fields := strings.Fields(string(out))
 	if err != nil || len(fields) < 2 || fields[0] != "1" {
 		return false

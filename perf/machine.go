@@ -35,14 +35,3 @@ func (m Machine) ComputeFingerprint() string {
 	parts := []string{m.OS, m.Arch, fmt.Sprintf("%dc", m.Cores), memory, hex.EncodeToString(sum[:4])}
 	return FileName(strings.Join(parts, "-"))
 }
-
-// FileName keeps what every file system takes and turns the rest into dashes.
-func FileName(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '.', r == '_':
-			return r
-		}
-		return '-'
-	}, s)
-}

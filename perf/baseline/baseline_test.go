@@ -263,7 +263,7 @@ func TestStoreInAFile(t *testing.T) {
 }
 
 func TestCheckName(t *testing.T) {
-	long := strings.Repeat("a", maxName)
+	long := strings.Repeat("a", perf.MaxFileName)
 	for _, name := range []string{"a", "main", "v1.0.2", "A_b-c", "-", "_", "0", "console", "com10", "nul-1", "a..b", long} {
 		if err := CheckName("baseline", name); err != nil {
 			t.Errorf("%q: %v", name, err)

@@ -9,17 +9,9 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
 
-// maxName is the longest name in bytes. With its extension, and under a fingerprint,
-// it stays below the limits of every file system and of Windows' 260 characters a path.
-const maxName = 100
-
 // nameForm is what a name may look like: what every file system, every shell and git
 // take as it is.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
-
-// reserved are the names that Windows gives to devices, with any extension and in any
-// case (Microsoft, "Naming Files, Paths, and Namespaces").
-var reserved = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$`)
 
 // CheckName reports why name cannot be the name of a file on every system. The kind
 // (baseline, suite, run) is for the sentence. The error carries [perf.ExitUsage].
@@ -27,15 +19,15 @@ func CheckName(kind, name string) error {
 	switch {
 	case name == "":
 		return perf.Usagef("the name of the %s is empty", kind)
-	case len(name) > maxName:
-		return perf.Usagef("%q is too long for the name of a %s: %d bytes, and at most %d are allowed", name, kind, len(name), maxName)
+	case len(name) > perf.MaxFileName:
+		return perf.Usagef("%q is too long for the name of a %s: %d bytes, and at most %d are allowed", name, kind, len(name), perf.MaxFileName)
 	case strings.HasPrefix(name, "."):
 		return perf.Usagef("%q cannot be the name of a %s: it begins with a dot", name, kind)
 	case strings.HasSuffix(name, "."):
 		return perf.Usagef("%q cannot be the name of a %s: Windows drops the dot at its end", name, kind)
 	case !nameForm.MatchString(name):
 		return perf.Usagef("%q cannot be the name of a %s: use letters (a-z), digits, '.', '_' and '-' only", name, kind)
-	case reserved.MatchString(name):
+	case perf.IsDeviceName(name):
 		return perf.Usagef("%q cannot be the name of a %s: Windows keeps it for a device", name, kind)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,8 +17,7 @@ import (
 var gateMetrics = map[string]bool{perf.Wall.Name: true, perf.PeakMemory.Name: true}
 
 // CompareUnpaired compares the run now with the baseline old, called name, which may
-// be of another day.
-// Every metric of a workload that both have is compared; one that gates and that one
+// be of another day. Every metric of a workload that both have is compared; one that gates and that one
 // of them lacks is in the list too, with the reason. Where the machines differ,
 // nothing that is a time gates.
 func CompareUnpaired(name string, old, now *perf.Result) []perf.Comparison {
@@ -181,9 +181,11 @@ func CompareWarnings(name string, old, now *perf.Result, when time.Time) []perf.
 		out = append(out, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("the baseline is of another machine (%s, %s), so no time gates", old.Machine.CPU, old.Machine.Fingerprint)})
 	}
 	for _, tool := range slices.Sorted(maps.Keys(old.Machine.Toolchain)) {
-		if v := now.Machine.Toolchain[tool]; v != old.Machine.Toolchain[tool] {
-			out = append(out, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("%s was %s for the baseline and is %s now", tool, old.Machine.Toolchain[tool], v)})
+		then, v := old.Machine.Toolchain[tool], now.Machine.Toolchain[tool]
+		if v == then {
+			continue
 		}
+		out = append(out, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("%s was %s for the baseline and is %s now", tool, then, cmp.Or(v, "of no known version"))})
 	}
 	if old.Mode != now.Mode {
 		out = append(out, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("the baseline was measured in %s mode and the run in %s mode", old.Mode, now.Mode)})

@@ -16,10 +16,6 @@ import (
 // line in the form in which compilers, git and many other programs complain.
 var plainCause = regexp.MustCompile(`(?m)^(?:error|fatal|panic)(?:\[\w+\])?: .*`)
 
-// escapes are the control sequences by which programs colour their output
-// (ECMA-48, section 5.4).
-var escapes = regexp.MustCompile(`\x1b\[[0-9;:?]*[ -/]*[@-~]`)
-
 // maxCause is how long the cause may be, in characters: a reader sees it in a
 // sentence, and the whole of it in the lines that follow.
 const maxCause = 300
@@ -52,7 +48,7 @@ func reasonFor(run measure.Run, err error, pattern string) string {
 // causeIn finds the cause in the output of a command: what pattern matches first, or
 // what looks like a complaint, or the last line.
 func causeIn(output []byte, pattern string) string {
-	text := escapes.ReplaceAll(bytes.ToValidUTF8(output, []byte("?")), nil)
+	text := []byte(measure.StripEscapes(strings.ToValidUTF8(string(output), "?")))
 	text = bytes.TrimSpace(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
 	if found := firstMatch(text, pattern); found != "" {
 		return found

@@ -1,5 +1,15 @@
 package measure
 
+import "regexp"
+
+// escapes matches the control sequences of terminals (ECMA-48: CSI, and OSC up to its
+// end), by which compilers and test runners colour what they print.
+var escapes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)`)
+
+// StripEscapes returns text without the control sequences of terminals. To drop the
+// escape character alone would leave their letters and digits in the text.
+func StripEscapes(text string) string { return escapes.ReplaceAllString(text, "") }
+
 // A tail keeps the last bytes of a stream of any length in a ring that is
 // allocated once: a command that floods its output costs no memory and, during
 // the timed part of a run, no work for the garbage collector.

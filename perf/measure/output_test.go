@@ -49,7 +49,7 @@ func TestFailureSentence(t *testing.T) {
 		{"timeout before signal", Run{Args: []string{"x"}, ExitCode: -1, Signal: "SIGTERM", TimedOut: true, Timeout: 2 * time.Second},
 			"x: timed out after 2s, without output"},
 		{"progress, colour, bad UTF-8", Run{Args: []string{"x"}, ExitCode: 1, Output: []byte("10%\r50%\r99%\r\n\x1b[31mred\x1b[0m \xff\n")},
-			"x: exit status 1; its last lines:\n\t99%\n\t[31mred[0m ?"},
+			"x: exit status 1; its last lines:\n\t99%\n\tred ?"},
 		{"long", Run{Args: []string{"x"}, ExitCode: 1, Output: []byte(strings.Repeat("é", 400))},
 			"x: exit status 1; its last lines:\n\t" + strings.Repeat("é", 300) + "…"},
 	}

@@ -127,9 +127,10 @@ func (r Run) Err() error {
 }
 
 // lastLines is the end of output as a person should see it: no control
-// characters, of a progress line its last state, and no empty lines at the end.
+// sequences and characters, of a progress line its last state, and no empty lines at the end.
 func lastLines(output []byte, n int) []string {
-	text := strings.TrimRightFunc(strings.ToValidUTF8(string(output), "?"), unicode.IsSpace)
+	text := StripEscapes(strings.ToValidUTF8(string(output), "?"))
+	text = strings.TrimRightFunc(text, unicode.IsSpace)
 	if text == "" {
 		return nil
 	}

@@ -145,7 +145,7 @@ func comparisonRule(out *writer, list []perf.Comparison, st Style) {
 	for _, c := range list {
 		if c.Alpha > 0 {
 			level, effect := fmt.Sprintf("%.4g %%", 100*(1-c.Alpha)), fmt.Sprintf("%.4g %%", 100*c.MinEffect)
-			out.printf("\n%s\n", st.faint("* gates. SLOWER, FASTER: the whole "+level+" interval of the ratio of medians is worse, or better, by more\n"+
+			out.printf("\n%s\n", st.faint("* gates. SLOWER, FASTER: the whole "+level+" interval of the ratio new/old is worse, or better, by more\n"+
 				"than "+effect+"; NO CHANGE: all of it lies within that; UNDECIDED: neither."))
 			return
 		}

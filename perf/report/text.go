@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -12,11 +11,8 @@ import (
 	"golang.org/x/text/width"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 )
-
-// escapes matches the control sequences of terminals (ECMA-48: CSI, and OSC up to its
-// end), which compilers and test runners write into what they print.
-var escapes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)`)
 
 // clean makes foreign text safe for one line of a terminal: escape sequences go, a tab
 // becomes a space, and what else could move the cursor, turn the direction of writing
@@ -30,7 +26,7 @@ func clean(s string) string {
 			return '·'
 		}
 		return r
-	}, escapes.ReplaceAllString(s, ""))
+	}, measure.StripEscapes(s))
 }
 
 // indent keeps a text of several lines together under its first.

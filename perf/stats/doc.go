@@ -6,7 +6,7 @@
 // # Which function
 //
 //   - [Summarize] describes one sample for a reader: the median, its interval,
-//     and warnings about outliers and drift.
+//     outliers and drift. Which of these deserve a warning is for perf/experiment.
 //   - [FixedBounds] bounds a quantile when the number of runs was chosen before
 //     the first of them. [SequentialBounds] bounds it when somebody looks after
 //     every run and stops as soon as the answer is known; looking at fixed bounds

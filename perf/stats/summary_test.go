@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -168,43 +167,6 @@ func TestDriftLevel(t *testing.T) {
 			if share := float64(alarms) / trials; !within(share, 0.05, trials) || share < 0.02 {
 				t.Errorf("%s, n %d: p below 0.05 in %.3f of samples without a trend", src.name, n, share)
 			}
-		}
-	}
-}
-
-func TestSummaryWarnings(t *testing.T) {
-	r := seeded(70)
-	rising := draw(r, 40, func(r *rand.Rand) float64 { return 1 + 0.01*r.NormFloat64() })
-	for i := range rising {
-		rising[i] += 0.01 * float64(i)
-	}
-	steady := draw(r, 40, func(r *rand.Rand) float64 { return 1 + 0.01*r.Float64() })
-	spike := slices.Clone(steady)
-	spike[6] = 3.2
-	counter := make(perf.Sample, 40)
-	for i := range counter {
-		counter[i] = 1e6 + float64(i/20) // rises, by a millionth
-	}
-	for _, c := range []struct {
-		name string
-		s    perf.Sample
-		kind perf.WarningKind
-		text string
-	}{
-		{"steady", steady, "", ""},
-		{"counter", counter, "", ""},
-		{"rising", rising, perf.WarnDrift, "% above the earlier"},
-		{"spike", spike, perf.WarnOutliers, "1 of 40 values lie far from the rest, the farthest (run 7) 219 % above"},
-	} {
-		warnings := Summarize(c.s, 0.95).Warnings
-		if c.kind == "" {
-			if len(warnings) > 0 {
-				t.Errorf("%s: warned of %v", c.name, warnings)
-			}
-			continue
-		}
-		if len(warnings) != 1 || warnings[0].Kind != c.kind || !strings.Contains(warnings[0].Text, c.text) {
-			t.Errorf("%s: warnings %q, want one of %s with %q", c.name, warnings, c.kind, c.text)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (a AdHoc) Suite() (Suite, error) {
 	if err := a.check(name); err != nil {
 		return Suite{}, err
 	}
-	s := Suite{Name: adHocName, Subject: a.Command}
+	s := Suite{Name: adHocName, Subject: a.Command, adHoc: true}
 	for _, v := range values {
 		w, err := a.workload(name, v)
 		if err != nil {

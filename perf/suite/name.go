@@ -4,14 +4,9 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
-
-// maxName is the longest name of a suite in bytes.
-const maxName = 100
-
-// device matches the names that Windows gives to devices, with any extension and in
-// any case (Microsoft, "Naming Files, Paths, and Namespaces").
-var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$`)
 
 // fileName turns the name of a project into one that every file system takes for a
 // folder, since results are kept under the name of their suite. A name that is one
@@ -24,8 +19,8 @@ func fileName(name string) string {
 		}
 		return '-'
 	}, name)
-	name = strings.Trim(name[:min(len(name), maxName)], ".")
-	if name == "" || name == adHocName || device.MatchString(name) {
+	name = strings.Trim(name[:min(len(name), perf.MaxFileName)], ".")
+	if name == "" || name == adHocName || perf.IsDeviceName(name) {
 		name = strings.TrimSuffix("suite-"+name, "-")
 	}
 	return name

@@ -144,6 +144,8 @@ type Suite struct {
 	Dir        string // the subject's folder
 	Workloads  []Workload
 	Objectives []Objective
+
+	adHoc bool // made by [AdHoc], which alone may use its name
 }
 
 // Workload returns the workload called name.
@@ -171,7 +173,7 @@ func (s Suite) ObjectivesOf(name string) []Objective {
 // name that stands twice, a folder to be emptied that is not below [Work], an
 // objective on a workload that is not there, limits in the wrong order.
 func (s Suite) CheckValid() error {
-	if s.Name != fileName(s.Name) && s.Name != adHocName {
+	if s.Name != fileName(s.Name) && !s.adHoc {
 		return fmt.Errorf("suite %q: its results are kept in a folder of its name, so call it %q", s.Name, fileName(s.Name))
 	}
 	seen := map[string]bool{}

@@ -14,7 +14,8 @@ import (
 // Each row spoils the sample suite and says what CheckValid must say of it.
 func TestCheckValid(t *testing.T) {
 	for want, spoil := range map[string]func(*Suite){
-		`suite "a/b": its results are kept in a folder of its name, so call it "a-b"`: func(s *Suite) { s.Name = "a/b" },
+		`suite "a/b": its results are kept in a folder of its name, so call it "a-b"`:         func(s *Suite) { s.Name = "a/b" },
+		`suite "time": its results are kept in a folder of its name, so call it "suite-time"`: func(s *Suite) { s.Name = "time" },
 		`suite "": its results`:                              func(s *Suite) { s.Name = "" },
 		`suite "../x": its results`:                          func(s *Suite) { s.Name = "../x" },
 		`suite "aux": its results`:                           func(s *Suite) { s.Name = "aux" },

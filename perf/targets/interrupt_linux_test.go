@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -72,6 +73,10 @@ type session struct {
 // its processes are gone, also those that outlive the first.
 func begin(t *testing.T, dir string, args ...string) *session {
 	t.Helper()
+	// Tests that run under nohup(1) hand its ignored SIGHUP on, unless they catch it.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +105,7 @@ func (s *session) ended(t *testing.T, deadline time.Time) (status int, output st
 	data, err := io.ReadAll(s.stdout)
 	if err != nil {
 		t.Errorf("the gate still runs %s after the signal: %v", cleanupLimit, err)
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // or Wait would take as long
 	}
 	_ = s.cmd.Wait()
 	return s.cmd.ProcessState.ExitCode(), string(data)

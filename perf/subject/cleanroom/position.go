@@ -79,8 +79,8 @@ func openString(line, open string) string {
 	}
 }
 
-// find returns the line of the fault that a reader notes: the line, counted from 1, of key in the table at; of the table's
-// header when key is empty or not in it; and 1 when there is no such header.
+// find returns the line, counted from 1, of key in the table at; of the table's header
+// when key is empty or not in it; and 1 when there is no such header.
 func (s tableLines) find(at place, key string) int {
 	start := -1
 	for _, ix := range at {

@@ -74,16 +74,21 @@ func verbose(ctx context.Context, args ...string) error {
 
 // Fuzz fuzzes every fuzz test for a while, one after another.
 //
-// Example:
+// Examples:
 //
 //	go tool mage fuzz -seconds=60
+//	go tool mage fuzz -times=1
 //
 //mage:multiline
 func Fuzz(ctx context.Context,
 	seconds *int, /* for each fuzz test; default 20 */
+	times *int, /* inputs for each fuzz test, in place of a time */
 ) error {
 	duration := "20s"
-	if seconds != nil {
+	switch {
+	case times != nil:
+		duration = fmt.Sprintf("%dx", *times)
+	case seconds != nil:
 		duration = fmt.Sprintf("%ds", *seconds)
 	}
 	out, err := exec.CommandContext(ctx, "git", "grep", "-oE", "^func Fuzz[A-Za-z0-9_]+", "--", "*_test.go").Output()

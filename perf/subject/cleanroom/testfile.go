@@ -76,7 +76,8 @@ func parse(name, text string) (*testFile, error) {
 func tomlError(name string, err error) error {
 	var pe toml.ParseError
 	if errors.As(err, &pe) {
-		return &parseError{name, pe.Position.Line, pe.Message}
+		// The parser names line 0 where the text ends inside an escape.
+		return &parseError{name, max(pe.Position.Line, 1), pe.Message}
 	}
 	return &parseError{name, 1, err.Error()}
 }

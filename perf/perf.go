@@ -125,6 +125,9 @@ type WorkloadResult struct {
 	// Reason says why State is not ok, in a sentence.
 	Reason  string   `json:"reason"`
 	Metrics []Series `json:"metrics"`
+	// Cores is how many processors the command could use: fewer than the machine has
+	// where it was pinned, or where this process is limited to some.
+	Cores int `json:"cores,omitempty"`
 	// OneShot marks a workload too costly to repeat: its values have no interval.
 	OneShot  bool      `json:"oneShot,omitempty"`
 	Warnings []Warning `json:"warnings"`

@@ -108,6 +108,9 @@ func (w *WorkloadResult) check() *problem {
 	if w.State != StateOK && w.Reason == "" {
 		return &problem{[]any{"reason"}, fmt.Sprintf("a workload that is %s needs a reason", w.State)}
 	}
+	if p := checkCount("cores", w.Cores); p != nil {
+		return p
+	}
 	seen := map[string]bool{}
 	for i, s := range w.Metrics {
 		if seen[s.Name] || s.Name == "" {

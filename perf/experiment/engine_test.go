@@ -271,6 +271,21 @@ func TestTooCostlyToRepeat(t *testing.T) {
 	}
 }
 
+func TestWarmUpOfWhatIsTooCostlyCounts(t *testing.T) {
+	w := workload("suite")
+	w.Warmup, w.Memory = 3, 3
+	b := newBench()
+	b.wall = func(string, int) time.Duration { return time.Minute }
+	r := b.run(t, suite.Suite{Name: "s", Workloads: []suite.Workload{w}, Objectives: []suite.Objective{wallObjective("suite", 100, 200)}})
+	want := []string{"suite setup", "suite run", "suite memory", "suite cleanup"}
+	if !slices.Equal(b.log, want) {
+		t.Errorf("calls %q, want %q", b.log, want)
+	}
+	if o := r.Objectives[0]; o.State != perf.Met || o.N != 1 {
+		t.Errorf("%s after %d runs, want MET after the one", o.State, o.N)
+	}
+}
+
 func TestFirmMinimumIsKept(t *testing.T) {
 	w := workload("a")
 	w.Min, w.Max = 12, 50

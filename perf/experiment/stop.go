@@ -33,16 +33,28 @@ func (rec *recording) bounds(s perf.Sample, q, conf float64) stats.Bounds {
 // of which the usual number does not fit gets fewer. A number that the workload
 // states itself is left as it is.
 func (rec *recording) settle() {
-	if rec.oneShot || rec.fixed() || rec.step.Firm || rec.step.Budget <= 0 {
+	if rec.oneShot || !rec.adaptable() {
 		return
 	}
-	least := stats.NeededSequential(0.5, confidence)
-	if time.Duration(least)*rec.spent > overBudget*rec.step.Budget {
+	if rec.tooCostly(rec.spent) {
 		rec.oneShot = true
 		return
 	}
+	least := stats.NeededSequential(0.5, confidence)
 	fits := int(rec.step.Budget / max(rec.spent, 1))
 	rec.minimum = min(rec.step.Min, max(fits, least))
+}
+
+// adaptable reports whether the number of runs may follow from what a run takes.
+func (rec *recording) adaptable() bool {
+	return !rec.fixed() && !rec.step.Firm && rec.step.Budget > 0
+}
+
+// tooCostly reports whether even the fewest runs that can bound a median do not fit,
+// when one takes d.
+func (rec *recording) tooCostly(d time.Duration) bool {
+	least := stats.NeededSequential(0.5, confidence)
+	return rec.adaptable() && time.Duration(least)*d > overBudget*rec.step.Budget
 }
 
 // atMost is how many runs there will be at the most, for the status line.
@@ -78,6 +90,8 @@ func (rec *recording) again() bool {
 func (rec *recording) enough() bool {
 	n := len(rec.wall())
 	switch {
+	case n == 0, rec.again():
+		return false
 	case rec.oneShot, n >= rec.step.Max:
 		return true
 	case n < rec.minimum:

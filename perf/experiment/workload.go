@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -60,10 +61,19 @@ type recording struct {
 	counted map[string]bool
 }
 
+// cores is how many processors the step's command may use. The Go runtime knows the
+// affinity of this process and the quota of its cgroup.
+func cores(step *suite.Step) int {
+	if n := len(step.CPUs); n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
 func newRecording(step *suite.Step) *recording {
 	return &recording{counted: map[string]bool{},
 		step: step, oneShot: step.OneShot, minimum: step.Min,
-		result: perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK},
+		result: perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK, Cores: cores(step)},
 	}
 }
 
@@ -124,11 +134,8 @@ func (s *session) measure(ctx context.Context, rec *recording) (err error) {
 			return err
 		}
 	}
-	for i := range rec.step.Warmup {
-		s.progress(rec.step, PhaseWarmup, i, rec.step.Warmup, rec)
-		if _, err := observed(ctx, runner.Run); err != nil {
-			return err
-		}
+	if err := s.warmUp(ctx, runner, rec); err != nil {
+		return err
 	}
 	if err := s.repeat(ctx, runner, rec); err != nil {
 		return err
@@ -158,28 +165,52 @@ func (s *session) announceCost(step *suite.Step) {
 	s.announce(fmt.Sprintf("%s runs once, and %s %s: %s", step.Name, cost, step.Cost, step.Command))
 }
 
-// repeat makes the timed runs.
-func (s *session) repeat(ctx context.Context, runner Runner, rec *recording) error {
-	for n := 0; ; n++ {
-		s.progress(rec.step, PhaseRun, n, rec.atMost(), rec)
-		began := s.Now()
-		o, err := observed(ctx, runner.Run)
+// warmUp makes the runs that come before those that count. Where the first of them
+// shows that the workload is too costly to repeat, it counts, and there are no others:
+// nobody waits half an hour for a suite of ten minutes.
+func (s *session) warmUp(ctx context.Context, runner Runner, rec *recording) error {
+	for i := range rec.step.Warmup {
+		s.progress(rec.step, PhaseWarmup, i, rec.step.Warmup, rec)
+		o, took, err := s.timed(ctx, runner)
 		if err != nil {
 			return err
 		}
-		rec.spent += s.Now().Sub(began)
+		if i == 0 && rec.tooCostly(took) {
+			s.announce(fmt.Sprintf("%s took %s, which is too long to repeat: it is judged on that run", rec.step.Name, took.Round(time.Second)))
+			rec.oneShot, rec.spent = true, took
+			rec.add(o)
+			return nil
+		}
+	}
+	return nil
+}
+
+// timed makes one run, and says how long it took with what comes around it.
+func (s *session) timed(ctx context.Context, runner Runner) (Observation, time.Duration, error) {
+	began := s.Now()
+	o, err := observed(ctx, runner.Run)
+	return o, s.Now().Sub(began), err
+}
+
+// repeat makes the timed runs.
+func (s *session) repeat(ctx context.Context, runner Runner, rec *recording) error {
+	for !rec.enough() {
+		n := len(rec.wall())
+		if n > 0 && rec.again() {
+			s.announce(fmt.Sprintf("%s breached a limit; it runs once more, because one run proves nothing", rec.step.Name))
+		}
+		s.progress(rec.step, PhaseRun, n, rec.atMost(), rec)
+		o, took, err := s.timed(ctx, runner)
+		if err != nil {
+			return err
+		}
+		rec.spent += took
 		rec.add(o)
 		if n == 0 {
 			rec.settle()
 		}
-		if rec.again() {
-			s.announce(fmt.Sprintf("%s breached a limit; it runs once more, because one run proves nothing", rec.step.Name))
-			continue
-		}
-		if rec.enough() {
-			return nil
-		}
 	}
+	return nil
 }
 
 // memory makes the memory runs, which repeat what the command does to the world.
@@ -191,8 +222,12 @@ func (s *session) memory(ctx context.Context, runner Runner, rec *recording) err
 		rec.warn(perf.WarnNotMeasured, "memory of the process tree cannot be measured on this system")
 		return nil
 	}
-	for i := range rec.step.Memory {
-		s.progress(rec.step, PhaseMemory, i, rec.step.Memory, rec)
+	runs := rec.step.Memory
+	if rec.oneShot {
+		runs = 1 // what is too costly to repeat is so here as well
+	}
+	for i := range runs {
+		s.progress(rec.step, PhaseMemory, i, runs, rec)
 		o, err := observed(ctx, runner.Memory)
 		if err != nil {
 			return err

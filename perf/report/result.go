@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -161,7 +162,7 @@ func (t *resultTable) metric(r *perf.Result, w *perf.WorkloadResult, m perf.Seri
 	name, scale := m.Name, newRowScale(m.Unit, m.Summary.Center)
 	row[colEstimate] = scale.format(m.Summary.Center)
 	if m.Metric == perf.Utilisation {
-		name, row[colEstimate] = "cores in use", inUse(m.Summary.Center, r.Machine.Cores)
+		name, row[colEstimate] = "cores in use", inUse(m.Summary.Center, cmp.Or(w.Cores, r.Machine.Cores))
 	}
 	row[colName] = shorten(clean(w.Name), maxName) + " " + clean(name)
 	row[colInterval] = scale.interval(m.Summary.Low, m.Summary.High)

@@ -47,7 +47,7 @@ func timesRow(r *perf.Result, w *perf.WorkloadResult) []string {
 		row[6] = newRowScale(perf.Second, s.Center).format(s.Center)
 	}
 	if s := summary(w, perf.Utilisation); s != nil {
-		row[7] = inUse(s.Center, r.Machine.Cores)
+		row[7] = inUse(s.Center, cmp.Or(w.Cores, r.Machine.Cores))
 	}
 	if s := summary(w, perf.PeakMemory); s != nil {
 		row[8] = newRowScale(perf.Byte, s.Center).format(s.Center)

@@ -203,9 +203,10 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 	if stopped {
 		err = nil // the interruption is the cause of whatever went wrong since
 	}
+	err = errors.Join(err, r.space.Close())
 	r.result.Exit = perf.WorstExit(r.policy.Status(r.result), perf.ExitStatus(err))
 	path, werr := r.store.Write(r.result)
-	err = errors.Join(err, r.space.Close(), werr)
+	err = errors.Join(err, werr)
 	if serr := r.show(r.result, json, show); serr != nil {
 		err = errors.Join(err, fmt.Errorf("printing the result: %w", serr))
 	}

@@ -156,6 +156,31 @@ func TestLogOfAnOddName(t *testing.T) {
 	}
 }
 
+// Long commands of a scan differ behind what a file name holds.
+func TestLogsOfLikeNames(t *testing.T) {
+	p := Processes{Work: filepath.Join(t.TempDir(), "work"), Logs: t.TempDir()}
+	s := suite.Suite{Name: "s"}
+	like := "./" + strings.Repeat("x", maxLogName)
+	for _, name := range []string{like + " 1", like + " 2"} {
+		s.Workloads = append(s.Workloads, suite.Workload{Name: name, Command: play(t, "fail", "output of "+name), Min: 1, Max: 1})
+	}
+	r := new(perf.Result)
+	if err := (Engine{New: p.Runner}).Run(t.Context(), plan(s), r); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range r.Workloads {
+		_, after, _ := strings.Cut(w.Reason, "(more of its output: ")
+		path, _, _ := strings.Cut(after, ")")
+		data, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(data), "output of "+w.Name+"\n") {
+			t.Errorf("%s: its log %s holds %q (%v)", w.Name, path, data, err)
+		}
+		if strings.HasPrefix(filepath.Base(path), ".") {
+			t.Errorf("%s: its log %s is hidden", w.Name, path)
+		}
+	}
+}
+
 func TestFailedHook(t *testing.T) {
 	w, _ := measureOne(t, suite.Workload{Command: play(t, "nothing"), Prepare: []suite.Command{play(t, "fail")}})
 	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "in its prepare: ") {

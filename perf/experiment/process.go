@@ -256,30 +256,38 @@ func (j *job) log(run measure.Run) string {
 	if j.Logs == "" || len(run.Output) == 0 {
 		return ""
 	}
-	name, err := writeLog(j.Logs, perf.FileName(j.w.Name), run.Output)
+	name, err := j.writeLog(run.Output)
 	if err != nil {
 		return fmt.Sprintf("\n(its output could not be kept: %v)", err)
 	}
 	return "\n(more of its output: " + name + ")"
 }
 
-// writeLog writes a log in dir under a name of its own: the commands of a scan often
-// differ in their end alone, which the bound on names cuts off.
-func writeLog(dir, name string, data []byte) (path string, err error) {
-	name = name[:min(len(name), maxLogName)]
-	path = filepath.Join(dir, name+".log")
-	for i := 2; ; i++ {
+// maxLogs bounds how many logs of one name are looked past.
+const maxLogs = 1000
+
+// writeLog writes a log that is named after the workload, and returns its path. Names
+// that differ in what a file name cannot show, or behind maxLogName bytes as those of a
+// scan may, are told apart by a number: a log never replaces that of another failure.
+func (j *job) writeLog(output []byte) (path string, err error) {
+	name := perf.FileName(j.w.Name)
+	name = strings.TrimLeft(name[:min(len(name), maxLogName)], ".-") // a dot would hide it
+	for n := 1; n <= maxLogs; n++ {
+		path = filepath.Join(j.Logs, name+".log")
+		if n > 1 || name == "" {
+			path = filepath.Join(j.Logs, fmt.Sprintf("%s-%d.log", name, n))
+		}
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrExist) {
-			path = filepath.Join(dir, fmt.Sprintf("%s-%d.log", name, i))
 			continue
 		}
 		if err != nil {
 			return "", err
 		}
-		_, err = f.Write(data)
+		_, err = f.Write(output)
 		return path, errors.Join(err, f.Close())
 	}
+	return "", fmt.Errorf("%s: %d logs of that name are there already", path, maxLogs)
 }
 
 // observe turns a run into values.

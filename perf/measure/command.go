@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -139,7 +138,7 @@ func (c Command) lookPath() (string, error) {
 	}
 	name := c.Args[0]
 	// Windows finds no program without the extension that LookPath adds.
-	if filepath.Base(name) != name && runtime.GOOS != "windows" {
+	if strings.Contains(name, "/") && runtime.GOOS != "windows" {
 		return name, nil
 	}
 	path, err := exec.LookPath(name)

@@ -88,12 +88,12 @@ func TestStartErrors(t *testing.T) {
 		}(), nil, "not a directory"},
 	}
 	if runtime.GOOS != "windows" {
-		tests = append(tests, struct {
-			name string
-			c    measure.Command
-			is   error
-			says string
-		}{"not executable", measure.Command{Args: []string{plain}}, fs.ErrPermission, "chmod +x"})
+		refused := tests[0]
+		refused.is = fs.ErrPermission
+		refused.name, refused.c, refused.says = "not executable", measure.Command{Args: []string{plain}}, "chmod +x"
+		tests = append(tests, refused)
+		refused.name, refused.c, refused.says = "root directory", measure.Command{Args: []string{"/"}}, "it is a directory"
+		tests = append(tests, refused)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

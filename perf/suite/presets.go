@@ -10,6 +10,10 @@ import (
 // SubjectPackage is the import path of the embedded subject.
 const SubjectPackage = "github.com/seanchatmangpt/clnrm-perf/perf/subject/cleanroom"
 
+// memoryRuns is how many memory runs a cheap workload gets: as many as two sessions
+// need for an interval of their ratio.
+const memoryRuns = 5
+
 // validateFiles is how many test files the workload validate reads.
 const validateFiles = 200
 
@@ -54,7 +58,7 @@ func Cleanroom(dir, exe string) Suite {
 				Name:    "cli startup",
 				Command: Command{[]string{bin, "--help"}, dir, clean},
 				Needs:   []string{"build"},
-				Warmup:  3, Min: 30, Memory: 3, Timeout: time.Minute,
+				Warmup:  3, Min: 30, Memory: memoryRuns, Timeout: time.Minute,
 			},
 			{
 				Name:    "test suite",
@@ -78,7 +82,7 @@ func selfTest(bin, dir string, env []string) Workload {
 		Name:    "self-test",
 		Command: Command{[]string{bin, "self-test"}, dir, env},
 		Needs:   []string{"build"},
-		Warmup:  1, Memory: 3, Timeout: 10 * time.Minute,
+		Warmup:  1, Memory: memoryRuns, Timeout: 10 * time.Minute,
 		Tests: &Tests{Passed: Count{`Total: \d+ tests, (\d+) passed`}, Failed: Count{`Total: \d+ tests, \d+ passed, (\d+) failed`}},
 		Items: &Items{Unit: "tests", Count: Count{`Total: (\d+) tests`}},
 	}
@@ -96,7 +100,7 @@ func validate(bin, dir string, env []string) Workload {
 		Command: Command{args, dir, env},
 		Needs:   []string{"build"},
 		Files:   files,
-		Warmup:  1, Memory: 1, Timeout: 10 * time.Minute,
+		Warmup:  1, Memory: memoryRuns, Timeout: 10 * time.Minute,
 		Items: &Items{Unit: "files", Number: validateFiles},
 	}
 }
@@ -140,7 +144,7 @@ func Clnrm(o ClnrmOptions) Suite {
 			Name:    "cli startup",
 			Command: Command{[]string{bin, "--help"}, o.Dir, env},
 			Needs:   []string{"build"},
-			Warmup:  3, Min: 30, Memory: 3, Timeout: time.Minute,
+			Warmup:  3, Min: 30, Memory: memoryRuns, Timeout: time.Minute,
 		},
 		selfTest(bin, o.Dir, env), validate(bin, o.Dir, env),
 	}
@@ -218,7 +222,7 @@ func helpOf(bin, dir string) Workload {
 		Name:    "cli startup",
 		Command: Command{[]string{bin, "--help"}, dir, nil},
 		Needs:   []string{"build"},
-		Warmup:  3, Min: 30, Memory: 3, Timeout: time.Minute,
+		Warmup:  3, Min: 30, Memory: memoryRuns, Timeout: time.Minute,
 	}
 }
 

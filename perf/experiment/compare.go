@@ -105,9 +105,6 @@ func invalid(c perf.Comparison, reason string) perf.Comparison {
 func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison {
 	var out []perf.Comparison
 	for _, base := range old.Workloads {
-		if len(now.Only) > 0 && !slices.Contains(now.Only, base.Name) {
-			continue // the user restricted the run
-		}
 		w := now.Workload(base.Name)
 		for _, m := range base.Metrics {
 			if !gates(m.Metric, foreign) {
@@ -122,6 +119,9 @@ func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison
 			c.Gate = true
 			c.Old, c.New.Ref = perf.Arm{Ref: name, Samples: m.Samples}, now.ID
 			c.Reason = fmt.Sprintf("NOT MEASURED: the run has no %s for %s", m.Name, base.Name)
+			if len(now.Only) > 0 && !slices.Contains(now.Only, base.Name) {
+				c.Reason += ", because it was restricted by -only"
+			}
 			if w != nil && w.Reason != "" {
 				c.Reason += fmt.Sprintf(", which is %s: %s", w.State, w.Reason)
 			}

@@ -116,13 +116,21 @@ func TestCompareMissing(t *testing.T) {
 	}
 }
 
-func TestCompareLeavesOutWhatTheUserLeftOut(t *testing.T) {
+// A run of part of the suite must not pass for the whole before a gate.
+func TestCompareWithARunOfPartOfTheSuite(t *testing.T) {
 	old := session0("old", "m", 1)
 	old.Workloads = append(old.Workloads, perf.WorkloadResult{Name: "build", State: perf.StateOK, Metrics: []perf.Series{{Metric: perf.Wall, Samples: perf.Sample{9}}}})
 	now := session0("new", "m", 1)
 	now.Only = []string{"start"}
-	if got := (Policy{Gate: true}).ComparisonStatus(CompareUnpaired("main", old, now)); got != 0 {
-		t.Errorf("status %d: the run was restricted to start", got)
+	list := CompareUnpaired("main", old, now)
+	if got := (Policy{Gate: true}).ComparisonStatus(list); got != perf.ExitUnjudged {
+		t.Errorf("status %d under a gate, want 4: the build was not measured", got)
+	}
+	if got := (Policy{}).ComparisonStatus(list); got != perf.ExitOK {
+		t.Errorf("status %d without a gate, want 0", got)
+	}
+	if last := list[len(list)-1]; last.Workload != "build" || !strings.Contains(last.Reason, "-only") {
+		t.Errorf("%s: %q, want the restriction named", last.Workload, last.Reason)
 	}
 }
 

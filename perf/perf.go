@@ -128,6 +128,9 @@ type WorkloadResult struct {
 	// Cores is how many processors the command could use: fewer than the machine has
 	// where it was pinned, or where this process is limited to some.
 	Cores int `json:"cores,omitempty"`
+	// Contention is the share of the wall time in which other work on the machine stood
+	// in the way of the runs, as far as that is worth a warning; else 0.
+	Contention float64 `json:"contention,omitempty"`
 	// OneShot marks a workload too costly to repeat: its values have no interval.
 	OneShot  bool      `json:"oneShot,omitempty"`
 	Warnings []Warning `json:"warnings"`

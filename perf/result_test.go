@@ -23,7 +23,7 @@ func fullResult() *Result {
 			Toolchain: map[string]string{"go": "1.26.8", "cargo": "1.90.0"},
 		},
 		Workloads: []WorkloadResult{
-			{Name: "build", Command: []string{"go", "build", "./..."}, State: StateOK, Cores: 2, OneShot: true,
+			{Name: "build", Command: []string{"go", "build", "./..."}, State: StateOK, Cores: 2, Contention: 0.3, OneShot: true,
 				Metrics: []Series{{Metric: Wall, Samples: Sample{12.5}, Summary: &Summary{N: 1, Center: 12.5, Low: value(12), High: value(13), Min: 12.5, Max: 12.5, Confidence: 0.95}}}},
 			{Name: "cli startup", Command: []string{"sh", "-c", "cleanroom --help > /dev/null && true"}, State: StateOK,
 				Metrics: []Series{

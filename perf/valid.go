@@ -111,6 +111,9 @@ func (w *WorkloadResult) check() *problem {
 	if p := checkCount("cores", w.Cores); p != nil {
 		return p
 	}
+	if !(finite(w.Contention) && w.Contention >= 0) {
+		return &problem{[]any{"contention"}, fmt.Sprintf("%v is not a share", w.Contention)}
+	}
 	seen := map[string]bool{}
 	for i, s := range w.Metrics {
 		if seen[s.Name] || s.Name == "" {

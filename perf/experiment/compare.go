@@ -76,7 +76,7 @@ func compareSeries(old *perf.Result, w *perf.WorkloadResult, m perf.Series) perf
 	if reason := unfit(base, w); reason != "" {
 		return invalid(c, reason)
 	}
-	verdict(&c, m.Metric)
+	verdict(&c, m.Metric, max(base.Contention, w.Contention))
 	return c
 }
 
@@ -131,11 +131,24 @@ func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison
 	return out
 }
 
-// verdict fills in what perf/stats says of the two samples.
-func verdict(c *perf.Comparison, m perf.Metric) {
-	res := stats.CompareUnpaired(c.Old.Samples, c.New.Samples, m, stats.UnpairedAlpha, stats.UnpairedMinEffect)
+// verdict fills in what perf/stats says of the two samples. contention is the share of
+// the time that other work had in the worse of the two sessions: a change of a time
+// which is not larger than that on top of what counts anyway may be that work's.
+func verdict(c *perf.Comparison, m perf.Metric, contention float64) {
+	compare := func(effect float64) perf.Comparison {
+		return stats.CompareUnpaired(c.Old.Samples, c.New.Samples, m, stats.UnpairedAlpha, effect)
+	}
+	res := compare(stats.UnpairedMinEffect)
 	c.Verdict, c.Reason, c.Alpha, c.MinEffect = res.Verdict, res.Reason, res.Alpha, res.MinEffect
 	c.Ratio, c.Low, c.High = res.Ratio, res.Low, res.High
+	if changed := c.Verdict == perf.Slower || c.Verdict == perf.Faster; !changed || contention == 0 || !isTime(m) {
+		return
+	}
+	// More than 90 % slower is more than any share can explain; compare takes no more.
+	if effect := min(stats.UnpairedMinEffect+contention, 0.9); compare(effect).Verdict != c.Verdict {
+		c.Verdict = perf.VerdictUnsure
+		c.Reason = fmt.Sprintf("other work on the machine had %.0f %% of the time in one of the two sessions, which explains as much: measure that one again when the machine is quiet", 100*contention)
+	}
 }
 
 // ComparisonStatus is the exit status that comparisons deserve. Nothing compared is

@@ -161,3 +161,25 @@ func TestCompareWarnings(t *testing.T) {
 		}
 	}
 }
+
+// A machine that was busy for one of the sessions is no regression of the subject; a
+// change that is larger than the other work can explain still is.
+func TestCompareOfABusySession(t *testing.T) {
+	for _, tc := range []struct {
+		level, contention float64
+		want              perf.Verdict
+	}{
+		{1.3, 0, perf.Slower}, {1.3, 0.3, perf.VerdictUnsure}, {3, 0.3, perf.Slower}, {3, 5, perf.Slower},
+		{0.7, 0, perf.Faster}, {0.7, 0.3, perf.VerdictUnsure}, {1.05, 0.3, perf.NoChange},
+	} {
+		now := session0("new", "m", tc.level)
+		now.Workloads[0].Contention = tc.contention
+		c := find(t, CompareUnpaired("main", session0("old", "m", 1), now), "wall")
+		if c.Verdict != tc.want {
+			t.Errorf("%v times the wall time with contention %v: %s, want %s (%s)", tc.level, tc.contention, c.Verdict, tc.want, c.Reason)
+		}
+		if tc.want == perf.VerdictUnsure && !strings.Contains(c.Reason, "30 % of the time") {
+			t.Errorf("reason %q does not name the other work", c.Reason)
+		}
+	}
+}

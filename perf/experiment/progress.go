@@ -77,19 +77,26 @@ const (
 
 func share(d, of time.Duration) float64 { return float64(d) / float64(max(of, 1)) }
 
+// worst is the largest share of the wall time in which other work stood in the way, in
+// words too; it is 0 where no share is large enough for a word.
+func (c *contentionSum) worst() (of float64, seen string) {
+	alone := share(c.cpu, c.wall) < parallelShare
+	switch steal, delay, pressure := share(c.steal, c.wall), share(c.delay, c.wall), share(c.pressure, c.wall); {
+	case c.hasSteal && steal > stealShare:
+		return steal, fmt.Sprintf("the hypervisor took the CPU away for %.0f %% of the time", 100*steal)
+	case c.hasDelay && alone && delay > delayShare:
+		return max(delay, pressure), fmt.Sprintf("the command waited for a CPU %.0f %% of its time", 100*delay)
+	case c.hasPressure && alone && pressure > pressureShare:
+		return pressure, fmt.Sprintf("something on this machine waited for a CPU %.0f %% of the time", 100*pressure)
+	}
+	return 0, ""
+}
+
 // warning sums the contention up in a sentence with a remedy, or is empty. It knows
 // whether the command is pinned already.
 func (c *contentionSum) warning(pinned []int) string {
-	alone := share(c.cpu, c.wall) < parallelShare
-	var seen string
-	switch steal, delay, pressure := share(c.steal, c.wall), share(c.delay, c.wall), share(c.pressure, c.wall); {
-	case c.hasSteal && steal > stealShare:
-		seen = fmt.Sprintf("the hypervisor took the CPU away for %.0f %% of the time", 100*steal)
-	case c.hasDelay && alone && delay > delayShare:
-		seen = fmt.Sprintf("the command waited for a CPU %.0f %% of its time", 100*delay)
-	case c.hasPressure && alone && pressure > pressureShare:
-		seen = fmt.Sprintf("something on this machine waited for a CPU %.0f %% of the time", 100*pressure)
-	default:
+	_, seen := c.worst()
+	if seen == "" {
 		return ""
 	}
 	remedy := "stop what else runs here, or pin the command to a free CPU (-cpu=N of the target time)"

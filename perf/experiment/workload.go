@@ -277,6 +277,7 @@ func (rec *recording) finish() {
 		m.Summary = rec.summarise(*m)
 	}
 	rec.warnRun()
+	rec.result.Contention, _ = rec.shared.worst()
 	if text := rec.shared.warning(rec.step.CPUs); text != "" {
 		rec.warn(perf.WarnContention, "%s", text)
 	}

@@ -198,7 +198,7 @@ func TestCompareUnpairedVerdicts(t *testing.T) {
 		{"NaN", perf.Sample{1, math.NaN()}, around(1, 6), perf.Wall, perf.Invalid, "value 2 of 2 on the old side is NaN"},
 		{"infinite", around(1, 6), perf.Sample{math.Inf(1)}, perf.Wall, perf.Invalid, "value 1 of 1 on the new side is +Inf"},
 	} {
-		got := CompareUnpaired(c.older, c.newer, c.m, UnpairedAlpha, UnpairedMinEffect)
+		got := CompareUnpaired(c.older, c.newer, c.m, UnpairedAlpha, 0.10)
 		if got.Verdict != c.want || !strings.Contains(got.Reason, c.reason) || c.reason == "" && got.Reason != "" {
 			t.Errorf("%s: %s, %q (%v to %v); want %s, %q", c.name, got.Verdict, got.Reason, deref(got.Low), deref(got.High), c.want, c.reason)
 		}

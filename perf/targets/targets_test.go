@@ -246,12 +246,12 @@ func TestBaselineGateSeesSlower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The baseline was twice as fast.
-	r.ID += "-halved"
+	// The baseline was ten times as fast, which no other work on the machine explains.
+	r.ID += "-faster"
 	for _, w := range r.Workloads {
 		for i, m := range w.Metrics {
 			for j := range m.Samples {
-				m.Samples[j] /= 2
+				m.Samples[j] /= 10
 			}
 			w.Metrics[i].Summary = nil
 		}

@@ -70,9 +70,9 @@ const (
 	delayShare    = 0.05
 	pressureShare = 0.20
 	stealShare    = 0.05
-	// parallelShare is the CPU time over wall time above which a command competes
-	// with itself.
-	parallelShare = 1.2
+	// parallelShare is the CPU time over wall time above which a command competes with
+	// itself: the garbage collector of a Go program of one thread is enough for that.
+	parallelShare = 1.05
 )
 
 func share(d, of time.Duration) float64 { return float64(d) / float64(max(of, 1)) }

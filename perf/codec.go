@@ -123,6 +123,9 @@ func DecodeResult(data []byte, file string) (*Result, error) {
 // checkSchema looks at the schema alone, before anything else is believed: a newer
 // one may have changed the type of any other key.
 func checkSchema(data []byte, file string) error {
+	if bytes.HasPrefix(data, []byte("\ufeff")) {
+		return &SyntaxError{file, 1, "the file begins with a byte-order mark, which JSON has none of: save it as UTF-8 without one"}
+	}
 	var head struct {
 		Schema *string `json:"schema"`
 	}

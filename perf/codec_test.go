@@ -377,3 +377,14 @@ func BenchmarkDecodeResult(b *testing.B) {
 		}
 	}
 }
+
+func TestDecodeByteOrderMark(t *testing.T) {
+	data, err := minimalResult().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := DecodeResult(append([]byte("\ufeff"), data...), "a.json")
+	if r != nil || err == nil || !strings.Contains(err.Error(), "a.json:1: the file begins with a byte-order mark") {
+		t.Errorf("got %v, %v", r, err)
+	}
+}

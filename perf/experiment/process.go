@@ -163,7 +163,7 @@ func (j *job) memory(ctx context.Context) (Observation, error) {
 		err = j.check(counts)
 	}
 	if err != nil {
-		return Observation{}, j.failure(ctx, "in its memory run: ", mem.Run, err)
+		return Observation{}, j.failure(ctx, "in its memory run, which traces it (-memory=0 of the target time leaves that out): ", mem.Run, err)
 	}
 	var o Observation
 	for _, v := range []struct {

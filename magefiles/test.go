@@ -29,6 +29,7 @@ func Test(ctx context.Context,
 	run *string, /* only the tests that match this regular expression */
 	pkg *string, /* only these packages; default ./... */
 	short *bool, /* leave out what takes long */
+	jobs *int, /* how many packages are tested at once; default as go test */
 ) error {
 	args := []string{"test", "-json", "-tags=mage", "-timeout=20m"}
 	if hasRace(ctx) {
@@ -39,6 +40,9 @@ func Test(ctx context.Context,
 	}
 	if short != nil && *short {
 		args = append(args, "-short")
+	}
+	if jobs != nil {
+		args = append(args, fmt.Sprintf("-p=%d", *jobs))
 	}
 	packages := "./..."
 	if pkg != nil {

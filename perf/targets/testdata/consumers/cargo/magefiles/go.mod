@@ -1,0 +1,3 @@
+module magefiles
+
+go 1.26.0

@@ -27,8 +27,9 @@ var policy = map[string][]string{
 	"perf/stats": {"perf"},
 
 	// L2: these touch the operating system, and never import each other.
-	"perf/measure":  {"perf"},
-	"perf/baseline": {"perf"},
+	"perf/measure":   {"perf"},
+	"perf/container": {"perf"},
+	"perf/baseline":  {"perf"},
 
 	// L3: compose. report renders what experiment reports while it runs.
 	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/measure", "perf/baseline"},
@@ -50,6 +51,8 @@ var owners = map[string][]string{
 	"github.com/magefile/mage":      {"perf/targets"},
 	"github.com/shirou/gopsutil/v3": {"perf/measure"},
 	"golang.org/x/sys":              {"perf/measure", "perf/baseline"},
+	"github.com/docker/docker":      {"perf/container"},
+	"github.com/containerd/errdefs": {"perf/container"},
 	"github.com/fatih/color":        {"perf/report"},
 	"github.com/mattn/go-isatty":    {"perf/report"},
 	"github.com/BurntSushi/toml":    {"perf/subject/cleanroom"},

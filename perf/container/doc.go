@@ -1,0 +1,14 @@
+// Package container times the lifecycles of containers through the API of a
+// Docker engine, and holds what that takes: the connection to an engine, an
+// image made from a program without any registry, and the probe program that
+// such an image is made of by default.
+//
+// [Connect] finds an engine or says why there is none. An [Engine] is what the
+// rest of the module may ask of it, in this package's own words: exactly one
+// file imports the Docker client, so that exchanging the client is a change of
+// that file.
+//
+// Nothing here decides how often to measure or what a number means; that is for
+// perf/experiment and perf/stats. Processes on this machine are measured by
+// perf/measure.
+package container

@@ -1,0 +1,385 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+// This is the only file that knows the Docker client. The client has no successor
+// under its name: github.com/moby/moby/client speaks the same API by other words.
+
+// oldestAPI is that of Docker 20.10 (2020) and Podman 4: the first with one-shot
+// statistics.
+const oldestAPI = "1.41"
+
+// docker is an Engine by github.com/docker/docker/client.
+type docker struct {
+	client *client.Client
+	info   Info
+}
+
+// openDocker makes a client of an endpoint. It sends nothing.
+func openDocker(e endpoint, apiVersion string) (*docker, error) {
+	// As many connections stay open as lifecycles usually run at once; a new one costs
+	// 0.1 ms of the time that is measured.
+	transport := &http.Transport{MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second, DisableCompression: true}
+	c, err := client.NewClientWithOpts(
+		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHost(e.host),
+		// The connection itself does TLS, also for streams, which the client would
+		// otherwise dial without regard to the context.
+		client.WithScheme("http"),
+		client.WithVersion(apiVersion),
+		client.WithAPIVersionNegotiation(),
+	)
+	if err != nil {
+		return nil, err
+	}
+	transport.Proxy = nil // an engine is never behind a proxy of the environment
+	d := dialer{endpoint: e, dial: transport.DialContext}
+	if d.dial == nil {
+		d.dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
+	}
+	transport.DialContext = d.dialContext
+	return &docker{client: c, info: Info{Endpoint: e.host, Local: e.local()}}, nil
+}
+
+// identify asks the engine what it is, and settles the version of the API.
+func (d *docker) identify(ctx context.Context) error {
+	ping, err := d.client.Ping(ctx)
+	if err != nil {
+		return err
+	}
+	if ping.APIVersion == "" {
+		return errNoEngine
+	}
+	d.client.NegotiateAPIVersionPing(ping)
+	if api := d.client.ClientVersion(); versions.LessThan(api, oldestAPI) {
+		return apiError{has: api, needs: oldestAPI}
+	}
+	v, err := d.client.ServerVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if v.Version == "" || v.Os == "" {
+		return errNoEngine
+	}
+	d.info.Product = "Docker"
+	for _, c := range v.Components {
+		if strings.Contains(c.Name, "Podman") {
+			d.info.Product = "Podman"
+		}
+	}
+	d.info.Version, d.info.API = v.Version, d.client.ClientVersion()
+	d.info.OS, d.info.Arch, d.info.Kernel = v.Os, v.Arch, v.KernelVersion
+	d.info.SharesClock = d.info.Local && v.Os == "linux" && v.KernelVersion == ownKernel()
+	return nil
+}
+
+func (d *docker) Info() Info { return d.info }
+
+func (d *docker) Close() error { return d.client.Close() }
+
+func (d *docker) LoadImage(ctx context.Context, archive io.Reader) error {
+	const op, on = "load", "image"
+	// Reading the archive fails only where it comes from; the engine's own complaint
+	// about it arrives in the stream of messages.
+	response, err := d.client.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
+	if err != nil {
+		return d.failed(op, on, err)
+	}
+	messages := json.NewDecoder(response.Body)
+	for err == nil {
+		var m struct{ Error string }
+		if err = messages.Decode(&m); m.Error != "" {
+			err = errors.New(m.Error)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return d.failed(op, on, errors.Join(err, response.Body.Close()))
+}
+
+func (d *docker) TagImage(ctx context.Context, ref, name string) error {
+	return d.failed("tag image", ref, d.client.ImageTag(ctx, ref, name))
+}
+
+func (d *docker) Image(ctx context.Context, ref string) (Image, error) {
+	i, err := d.client.ImageInspect(ctx, ref)
+	if err != nil {
+		return Image{}, d.failed("look up image", ref, err)
+	}
+	found := Image{ID: i.ID, Names: i.RepoTags, OS: i.Os, Arch: i.Architecture, Created: parseTime(i.Created)}
+	if i.Config != nil {
+		found.Labels = i.Config.Labels
+	}
+	return found, nil
+}
+
+func (d *docker) Images(ctx context.Context, labels ...string) ([]Image, error) {
+	list, err := d.client.ImageList(ctx, image.ListOptions{Filters: labelled(labels)})
+	if err != nil {
+		return nil, d.failed("list images labelled", strings.Join(labels, ", "), err)
+	}
+	found := make([]Image, 0, len(list))
+	for _, i := range list {
+		names := i.RepoTags
+		if len(names) == 1 && names[0] == "<none>:<none>" { // before API 1.43
+			names = nil
+		}
+		found = append(found, Image{ID: i.ID, Names: names, Labels: i.Labels, Created: time.Unix(i.Created, 0)})
+	}
+	return found, nil
+}
+
+func (d *docker) RemoveImage(ctx context.Context, ref string) error {
+	_, err := d.client.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	return d.failed("remove image", ref, err)
+}
+
+func (d *docker) Create(ctx context.Context, c Config) (string, error) {
+	made, err := d.client.ContainerCreate(ctx, &container.Config{
+		Image: c.Image, Entrypoint: c.Entrypoint, Cmd: c.Args, Env: c.Env, WorkingDir: c.Dir,
+		Labels: c.Labels, StopSignal: c.StopSignal, AttachStdout: true, AttachStderr: true,
+	}, &container.HostConfig{
+		NetworkMode: container.NetworkMode(c.Network), ReadonlyRootfs: c.ReadOnly, Tmpfs: c.Tmpfs,
+		Resources: container.Resources{Memory: c.Memory},
+	}, nil, nil, c.Name)
+	on := "from image " + c.Image
+	if c.Name != "" {
+		on = c.Name + " " + on
+	}
+	return made.ID, d.failed("create container", on, err)
+}
+
+func (d *docker) Start(ctx context.Context, id string) error {
+	return d.failed("start container", id, d.client.ContainerStart(ctx, id, container.StartOptions{}))
+}
+
+func (d *docker) Stop(ctx context.Context, id string, grace time.Duration) error {
+	// Always explicit: without one, Podman 4.3 kills at once.
+	seconds := int(math.Ceil(grace.Seconds()))
+	return d.failed("stop container", id, d.client.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds}))
+}
+
+func (d *docker) Wait(ctx context.Context, id string) (int, error) {
+	ended, failed := d.client.ContainerWait(ctx, id, container.WaitConditionNotRunning)
+	// One of both arrives always: the client's goroutine ends with the context.
+	select {
+	case e := <-ended:
+		if e.Error != nil {
+			return 0, d.failed("wait for container", id, errors.New(e.Error.Message))
+		}
+		return int(e.StatusCode), nil
+	case err := <-failed:
+		return 0, d.failed("wait for container", id, err)
+	}
+}
+
+func (d *docker) Remove(ctx context.Context, id string) error {
+	err := d.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	return d.failed("remove container", id, err)
+}
+
+func (d *docker) Container(ctx context.Context, id string) (Container, error) {
+	i, err := d.client.ContainerInspect(ctx, id)
+	if err != nil {
+		return Container{}, d.failed("look up container", id, err)
+	}
+	if i.ContainerJSONBase == nil || i.State == nil {
+		return Container{}, d.failed("look up container", id, errNoEngine)
+	}
+	c := Container{
+		ID: i.ID, Name: strings.TrimPrefix(i.Name, "/"), Image: i.Image, Created: parseTime(i.Created),
+		State: i.State.Status, ExitCode: i.State.ExitCode, OOMKilled: i.State.OOMKilled, PID: i.State.Pid,
+		StartedAt: parseTime(i.State.StartedAt), FinishedAt: parseTime(i.State.FinishedAt), Error: i.State.Error,
+	}
+	if i.Config != nil {
+		c.Labels = i.Config.Labels
+	}
+	return c, nil
+}
+
+func (d *docker) Containers(ctx context.Context, labels ...string) ([]Container, error) {
+	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: labelled(labels)})
+	if err != nil {
+		return nil, d.failed("list containers labelled", strings.Join(labels, ", "), err)
+	}
+	found := make([]Container, 0, len(list))
+	for _, c := range list {
+		name := ""
+		if len(c.Names) > 0 {
+			name = strings.TrimPrefix(c.Names[0], "/")
+		}
+		found = append(found, Container{ID: c.ID, Name: name, Image: c.ImageID, Labels: c.Labels, State: c.State, Created: time.Unix(c.Created, 0)})
+	}
+	return found, nil
+}
+
+func (d *docker) Stats(ctx context.Context, id string) (Stats, error) {
+	response, err := d.client.ContainerStatsOneShot(ctx, id)
+	if err != nil {
+		return Stats{}, d.failed("read statistics of container", id, err)
+	}
+	var s container.StatsResponse
+	err = json.NewDecoder(response.Body).Decode(&s)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return Stats{}, d.failed("read statistics of container", id, err)
+	}
+	return accounting(s, response.OSType == "windows"), nil
+}
+
+// accounting takes from a container's statistics what they hold. Where the
+// container does not run, they hold zeros and no time.
+func accounting(s container.StatsResponse, windows bool) Stats {
+	if s.Read.IsZero() {
+		return Stats{}
+	}
+	a := Stats{Time: s.Read, CPU: time.Duration(s.CPUStats.CPUUsage.TotalUsage), HasCPU: s.CPUStats.CPUUsage.TotalUsage > 0}
+	if windows {
+		a.CPU *= 100 // its unit there
+		a.Memory, a.HasMemory = int64(s.MemoryStats.PrivateWorkingSet), s.MemoryStats.PrivateWorkingSet > 0
+		return a
+	}
+	a.Memory, a.HasMemory = int64(s.MemoryStats.Usage), s.MemoryStats.Usage > 0
+	// The name of cgroup v1 first: it has inactive_file too, which leaves out children.
+	for _, cache := range []string{"total_inactive_file", "inactive_file"} {
+		if inactive, ok := s.MemoryStats.Stats[cache]; ok {
+			if int64(inactive) < a.Memory {
+				a.Memory -= int64(inactive)
+			}
+			break
+		}
+	}
+	a.Peak, a.HasPeak = int64(s.MemoryStats.MaxUsage), s.MemoryStats.MaxUsage > 0
+	return a
+}
+
+func (d *docker) Attach(ctx context.Context, id string, stdout, stderr io.Writer) (*Attachment, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, d.failed("attach to container", id, err)
+	}
+	stream, err := d.client.ContainerAttach(streaming(ctx), id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // the connection was closed for it
+		}
+		return nil, d.failed("attach to container", id, err)
+	}
+	return newAttachment(ctx, stream.Conn.Close, func() error {
+		_, err := stdcopy.StdCopy(stdout, stderr, stream.Reader)
+		return d.failed("read the output of container", id, err)
+	}), nil
+}
+
+func (d *docker) Events(ctx context.Context, f EventFilter) (*EventStream, error) {
+	wanted := labelled(f.Labels)
+	wanted.Add("type", string(events.ContainerEventType))
+	options := events.ListOptions{Filters: wanted}
+	if !f.Since.IsZero() {
+		options.Since = fmt.Sprintf("%d.%09d", f.Since.Unix(), f.Since.Nanosecond())
+	}
+	messages, failed := d.client.Events(ctx, options) // returns when the engine has answered
+	select {
+	case err := <-failed:
+		return nil, d.failed("follow", "events", err)
+	default:
+	}
+	out := make(chan Event)
+	s := &EventStream{C: out}
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case m := <-messages:
+				select {
+				case out <- event(m):
+				case <-ctx.Done():
+					return
+				}
+			case err := <-failed:
+				if ctx.Err() == nil {
+					s.err = d.failed("follow", "events", err)
+				}
+				return
+			}
+		}
+	}()
+	return s, nil
+}
+
+func event(m events.Message) Event {
+	return Event{
+		Time: time.Unix(0, m.TimeNano), Action: string(m.Action), ID: m.Actor.ID,
+		Name: m.Actor.Attributes["name"], Image: m.Actor.Attributes["image"], Attributes: m.Actor.Attributes,
+	}
+}
+
+// failed says what went wrong in this package's words; nil stays nil.
+func (d *docker) failed(op, on string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var dial *dialError
+	e := &EngineError{Op: op, On: on, Err: err}
+	switch {
+	case errors.As(err, &dial):
+		e.Kind, e.Err = ErrUnreachable, fmt.Errorf("%s: %w", d.info.Endpoint, dial)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case client.IsErrConnectionFailed(err), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e.Kind, e.Err = ErrUnreachable, fmt.Errorf("the engine at %s broke the connection off: %w", d.info.Endpoint, err)
+	case errdefs.IsNotFound(err):
+		e.Kind, e.Err = ErrNotFound, daemonError{err}
+	case errdefs.IsConflict(err):
+		e.Kind, e.Err = ErrConflict, daemonError{err}
+	default:
+		e.Err = daemonError{err}
+	}
+	return e
+}
+
+// daemonError leaves out the words that the client puts before every answer.
+type daemonError struct{ error }
+
+func (e daemonError) Error() string {
+	return strings.TrimPrefix(e.error.Error(), "Error response from daemon: ")
+}
+
+func (e daemonError) Unwrap() error { return e.error }
+
+func labelled(labels []string) filters.Args {
+	args := filters.NewArgs()
+	for _, l := range labels {
+		args.Add("label", l)
+	}
+	return args
+}
+
+// parseTime reads a time of the engine; one that it does not have is zero.
+func parseTime(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t
+}
+
+var _ Engine = (*docker)(nil)

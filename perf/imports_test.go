@@ -31,6 +31,9 @@ var policy = map[string][]string{
 	"perf/container": {"perf"},
 	"perf/baseline":  {"perf"},
 
+	// The program in the containers that are timed: one file, embedded as text.
+	"perf/container/probe": {},
+
 	// L3: compose. report renders what experiment reports while it runs.
 	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/measure", "perf/baseline"},
 	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment"},

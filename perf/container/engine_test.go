@@ -1,0 +1,110 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
+)
+
+// testLabel marks what the tests of this process make.
+var testLabel = fmt.Sprintf("io.github.seanchatmangpt.clnrm-perf.test=%d-%d", os.Getpid(), time.Now().UnixNano())
+
+func testLabels() map[string]string {
+	key, value, _ := cutLabel(testLabel)
+	return map[string]string{key: value}
+}
+
+func cutLabel(label string) (key, value string, ok bool) {
+	for i := range label {
+		if label[i] == '=' {
+			return label[:i], label[i+1:], true
+		}
+	}
+	return label, "", false
+}
+
+func settingsOfEnvironment() Settings {
+	return Settings{Host: os.Getenv("DOCKER_HOST"), TLSVerify: os.Getenv("DOCKER_TLS_VERIFY") != "", CertPath: os.Getenv("DOCKER_CERT_PATH")}
+}
+
+// realEngine connects to the engine of this machine, and sees to it that the test
+// leaves nothing on it.
+func realEngine(t testing.TB) Engine {
+	t.Helper()
+	testenv.Working(t, "docker", func() error {
+		e, err := Connect(context.Background(), settingsOfEnvironment())
+		if err != nil {
+			return err
+		}
+		return e.Close()
+	})
+	e, err := Connect(t.Context(), settingsOfEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		leftBehind(t, e)
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// leftBehind fails the test for every container that it has left, and removes it.
+func leftBehind(t testing.TB, e Engine) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	left, err := e.Containers(ctx, testLabel)
+	if err != nil {
+		t.Errorf("looking for what is left: %v", err)
+	}
+	for _, c := range left {
+		t.Errorf("container %s is left, %s", c.Name, c.State)
+		if err := e.Remove(ctx, c.ID); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// probeBinary is the probe, built once in this test binary for the engine's system.
+var probeBinary = sync.OnceValues(func() ([]byte, error) {
+	return BuildProbe(context.Background(), "", "linux", runtime.GOARCH)
+})
+
+// probeImage is the probe's image under a name of this process, removed at the end of
+// the test.
+func probeImage(t testing.TB, e Engine) Archive {
+	t.Helper()
+	testenv.Tool(t, "go")
+	program, err := probeBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("clnrm-perf/test-probe:%d-%d", os.Getpid(), time.Now().UnixNano())
+	a, err := ImageSpec{Program: program, Path: "/probe", OS: "linux", Arch: runtime.GOARCH, Labels: testLabels(), Name: name}.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := EnsureImage(t.Context(), e, a); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.RemoveImage(context.Background(), a.Name); err != nil {
+			t.Errorf("removing the image: %v", err)
+		}
+	})
+	return a
+}
+
+// probeSpec is a lifecycle of the probe with the flags.
+func probeSpec(a Archive, flags ...string) Spec {
+	return Spec{Archive: &a, Grace: 5 * time.Second, Config: Config{Network: "none", Labels: testLabels(), Args: flags}}
+}

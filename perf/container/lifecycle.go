@@ -1,0 +1,414 @@
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Defaults of a Spec.
+const (
+	defaultMarker       = "READY"
+	defaultGrace        = 10 * time.Second // as "docker stop" has it
+	defaultReadyTimeout = 30 * time.Second
+)
+
+// A Spec says which lifecycle to time.
+type Spec struct {
+	Config Config // the container; without a name it gets one
+	// Archive is the image, loaded if the engine has none of its content; it replaces
+	// Config.Image. Its name stays on the engine, for the next lifecycle.
+	Archive *Archive
+	// Marker begins the line, on either stream, by which the program says that it is
+	// ready; empty: "READY", which may be followed by " main=<unix nanoseconds>".
+	Marker       string
+	ReadyTimeout time.Duration // from the start call; 0: 30 s
+	Grace        time.Duration // between SIGTERM and SIGKILL, in whole seconds; 0: 10 s
+	// Use reads memory and processor time before the stop. Reading takes the engine
+	// some milliseconds, which are in no phase.
+	Use bool
+	// Timeout bounds all of it, in case the engine hangs; 0: one minute more than the
+	// two above together.
+	Timeout time.Duration
+}
+
+// Phases is where the time of one lifecycle went. All but Image and BeforeMain,
+// Program are parts of Total.
+type Phases struct {
+	Began time.Time // when create was called, with a monotonic reading
+
+	Image     time.Duration // making sure of the image; not in Total
+	ImageWarm bool          // the engine had it
+	Create    time.Duration
+	Attach    time.Duration // connecting to the output, before the start
+	Start     time.Duration // the call; the program runs before it returns
+	// Ready is from the start *call* to the arrival of the ready line, which can be
+	// before Start is over.
+	Ready  time.Duration
+	Stop   time.Duration // from the stop call until the program is dead
+	Remove time.Duration
+
+	// Ready is made of BeforeMain, from the start call to the program's own first
+	// moment, and Program, from there to the arrival of its line. Where the program
+	// tells no time, or its clock is not this process's, they are absent.
+	HasProgram          bool
+	BeforeMain, Program time.Duration
+	NoProgram           string // why they are absent
+
+	ExitCode int
+	// Killed says that the program ignored the request to end and was killed after
+	// the grace: Stop is then a timeout and no measure of anything.
+	Killed bool
+
+	Use *Use // nil unless asked for
+}
+
+// ContainerStart is create to ready.
+func (p Phases) ContainerStart() time.Duration { return p.Create + p.Attach + p.Ready }
+
+// Total is create to removed, without what is looked up between the phases.
+func (p Phases) Total() time.Duration {
+	return p.Create + p.Attach + max(p.Start, p.Ready) + p.Stop + p.Remove
+}
+
+// A LifecycleError is a lifecycle that did not come to its regular end. The
+// container has been removed, unless LeftBehind says otherwise.
+type LifecycleError struct {
+	Phase string   // "image", "create", "attach", "start", "ready", "use", "stop", "remove"
+	Name  string   // of the container
+	Err   error    // what went wrong, as a sentence
+	Tail  []string // the container's last lines, at most 10
+	// LeftBehind is why the container could not be removed; nil: it is gone.
+	LeftBehind error
+}
+
+func (e *LifecycleError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "container %s: %s: %v", e.Name, e.Phase, e.Err)
+	if e.LeftBehind != nil {
+		fmt.Fprintf(&b, "; it may still be there, as removing it failed too: %v", e.LeftBehind)
+	}
+	if len(e.Tail) > 0 {
+		b.WriteString("; its last lines:")
+		for _, line := range e.Tail {
+			b.WriteString("\n\t" + line)
+		}
+	}
+	return b.String()
+}
+
+// Unwrap gives the causes.
+func (e *LifecycleError) Unwrap() []error {
+	if e.LeftBehind == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.LeftBehind}
+}
+
+// Lifecycle runs one container from its creation to its removal and times each
+// phase. The program is asked to end as soon as it has said that it is ready. The
+// container is removed in every case, also when the context ends in the middle; then
+// removing has ten seconds of its own. Errors are of type *LifecycleError.
+func Lifecycle(ctx context.Context, e Engine, s Spec) (Phases, error) {
+	l := lifecycle{engine: e, spec: s.withDefaults()}
+	within, cancel := context.WithTimeout(ctx, l.spec.Timeout)
+	defer cancel()
+	err := l.run(within)
+	var failed *LifecycleError
+	if errors.As(err, &failed) && within.Err() != nil && ctx.Err() == nil {
+		failed.Err = fmt.Errorf("the engine has not come to an end with it within %v: %w", l.spec.Timeout, failed.Err)
+	}
+	return l.phases, err
+}
+
+func (s Spec) withDefaults() Spec {
+	if s.Marker == "" {
+		s.Marker = defaultMarker
+	}
+	if s.Grace <= 0 {
+		s.Grace = defaultGrace
+	}
+	if s.ReadyTimeout <= 0 {
+		s.ReadyTimeout = defaultReadyTimeout
+	}
+	if s.Timeout <= 0 {
+		s.Timeout = s.ReadyTimeout + s.Grace + time.Minute
+	}
+	if s.Config.Name == "" {
+		// A name of ours finds the container again where the answer to create, with its
+		// ID, is lost.
+		var random [6]byte
+		_, _ = rand.Read(random[:]) // never fails
+		s.Config.Name = "clnrm-perf-" + hex.EncodeToString(random[:])
+	}
+	return s
+}
+
+// lifecycle is one in progress.
+type lifecycle struct {
+	engine Engine
+	spec   Spec
+	phases Phases
+
+	id      string // once created
+	out     *output
+	started time.Time // when start was called
+	stopped time.Time // when stop was called
+}
+
+func (l *lifecycle) run(ctx context.Context) (err error) {
+	phase, removed := "image", false
+	defer func() {
+		if err == nil {
+			return
+		}
+		e := &LifecycleError{Phase: phase, Name: l.spec.Config.Name, Err: err}
+		if l.out != nil {
+			e.Tail = l.out.tail()
+		}
+		if !removed {
+			e.LeftBehind = l.cleanUp(ctx)
+		}
+		err = e
+	}()
+	if err = l.image(ctx); err != nil {
+		removed = true // there is none
+		return err
+	}
+	phase = "create"
+	if err = l.create(ctx); err != nil {
+		// Under a name that somebody else's container has, nothing is ours to remove.
+		removed = errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound)
+		return err
+	}
+	phase = "attach"
+	attachment, streams, err := l.attach(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = attachment.Close() // what it brought has been read; the engine may have closed it already
+		for _, s := range streams {
+			s.flush()
+		}
+	}()
+	phase = "start"
+	if err = l.start(ctx); err != nil {
+		return err
+	}
+	phase = "ready"
+	if err = l.ready(ctx, attachment, streams); err != nil {
+		return err
+	}
+	if l.spec.Use {
+		phase = "use"
+		use, err := ReadUse(ctx, l.engine, l.id)
+		if err != nil {
+			return err
+		}
+		l.phases.Use = &use
+	}
+	phase = "stop"
+	if err = l.stop(ctx, attachment); err != nil {
+		return err
+	}
+	phase = "remove"
+	if err = timed(&l.phases.Remove, func() error { return l.engine.Remove(ctx, l.id) }); err != nil {
+		return err
+	}
+	return nil
+}
+
+// timed adds what f takes to d.
+func timed(d *time.Duration, f func() error) error {
+	began := time.Now()
+	err := f()
+	*d = time.Since(began)
+	return err
+}
+
+func (l *lifecycle) image(ctx context.Context) error {
+	if l.spec.Archive == nil {
+		return ctx.Err()
+	}
+	return timed(&l.phases.Image, func() error {
+		image, warm, err := EnsureImage(ctx, l.engine, *l.spec.Archive)
+		l.spec.Config.Image, l.phases.ImageWarm = image.ID, warm
+		return err
+	})
+}
+
+// patience is how long a request to create, once sent, is waited for although the
+// context has ended: the engine goes on with it whether or not anybody listens, and
+// the container that it makes must be removed.
+const patience = 3 * time.Second
+
+func (l *lifecycle) create(ctx context.Context) error {
+	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(patience, cancel) })
+	defer stop()
+	l.phases.Began = time.Now()
+	err := timed(&l.phases.Create, func() (err error) {
+		l.id, err = l.engine.Create(patient, l.spec.Config)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (l *lifecycle) attach(ctx context.Context) (a *Attachment, streams [2]*stream, err error) {
+	l.out = newOutput(l.spec.Marker)
+	streams = [2]*stream{{out: l.out}, {out: l.out}}
+	err = timed(&l.phases.Attach, func() error {
+		a, err = l.engine.Attach(ctx, l.id, streams[0], streams[1])
+		return err
+	})
+	return a, streams, err
+}
+
+func (l *lifecycle) start(ctx context.Context) error {
+	l.started = time.Now()
+	return timed(&l.phases.Start, func() error { return l.engine.Start(ctx, l.id) })
+}
+
+// ready waits for the line.
+func (l *lifecycle) ready(ctx context.Context, a *Attachment, streams [2]*stream) error {
+	timeout := time.NewTimer(time.Until(l.started.Add(l.spec.ReadyTimeout)))
+	defer timeout.Stop()
+	select {
+	case <-l.out.ready:
+	case <-a.Done():
+		for _, s := range streams {
+			s.flush()
+		}
+		if err := l.ended(ctx, a, "before it was ready"); err != nil {
+			return err
+		}
+		return errors.New("it has closed its output without having said that it is ready")
+	case <-timeout.C:
+		return fmt.Errorf("not ready after %v: it has written no line that begins with %q", l.spec.ReadyTimeout, l.spec.Marker)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	l.phases.Ready = l.out.at.Sub(l.started)
+	l.split()
+	return nil
+}
+
+// An endedError is a program that ended by itself.
+type endedError struct {
+	code int
+	when string
+}
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("it ended by itself with exit status %d, %s", e.code, e.when)
+}
+
+// settle is how long the engine may take to know of the end of a program whose output
+// has ended.
+const settle = time.Second
+
+// ended says what the end of the output means: an *endedError, nil if the program
+// lives on and has closed its output only, or why neither is known.
+func (l *lifecycle) ended(ctx context.Context, a *Attachment, when string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if a.Err() != nil {
+		return a.Err()
+	}
+	within, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	code, err := l.engine.Wait(within, l.id)
+	switch {
+	case err == nil:
+		l.phases.ExitCode = code
+		return &endedError{code, when}
+	case within.Err() != nil && ctx.Err() == nil:
+		return nil
+	}
+	return err
+}
+
+// split divides the time to ready by the program's own clock.
+func (l *lifecycle) split() {
+	_, text, found := strings.Cut(l.out.line, " main=")
+	nanoseconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	main := time.Unix(0, nanoseconds)
+	switch {
+	case !found || err != nil:
+		l.phases.NoProgram = "the program does not say when its main function began"
+	case !l.engine.Info().SharesClock:
+		l.phases.NoProgram = "the containers' clock is not this process's"
+	// By the wall clock, as the program has no other in common; it may have been set.
+	case main.UnixNano() < l.started.UnixNano() || main.UnixNano() > l.out.at.UnixNano():
+		l.phases.NoProgram = "the program says that it began before it was started or after it was ready"
+	default:
+		l.phases.BeforeMain = time.Duration(main.UnixNano() - l.started.UnixNano())
+		l.phases.Program = l.phases.Ready - l.phases.BeforeMain
+		l.phases.HasProgram = true
+	}
+}
+
+// stop ends the program, and finds out whether it ended as it was asked to.
+func (l *lifecycle) stop(ctx context.Context, a *Attachment) error {
+	const early = "after it was ready and before it was asked to"
+	select {
+	case <-a.Done():
+		if err := l.ended(ctx, a, early); err != nil {
+			return err
+		}
+	default:
+	}
+	l.stopped = time.Now()
+	if err := timed(&l.phases.Stop, func() error { return l.engine.Stop(ctx, l.id, l.spec.Grace) }); err != nil {
+		return err
+	}
+	c, err := l.engine.Container(ctx, l.id)
+	if err != nil {
+		return err
+	}
+	l.phases.ExitCode = c.ExitCode
+	const sigkill = 128 + 9
+	switch {
+	case c.OOMKilled:
+		return errors.New("the kernel killed it for want of memory")
+	case c.ExitCode == sigkill && l.phases.Stop >= l.spec.Grace:
+		l.phases.Killed = true
+	case l.engine.Info().SharesClock && c.FinishedAt.Before(l.stopped.Round(0)):
+		return &endedError{c.ExitCode, early}
+	}
+	return nil
+}
+
+// cleanUpTimeout is what removing a container may take after the context has ended.
+const cleanUpTimeout = 10 * time.Second
+
+// cleanUp removes the container after a failure, by its name where its ID never
+// arrived.
+func (l *lifecycle) cleanUp(ctx context.Context) error {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	defer cancel()
+	id := l.id
+	if id == "" {
+		id = l.spec.Config.Name
+	}
+	err := l.engine.Remove(within, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	// Somebody else is removing it already: the engine finishes that.
+	if errors.Is(err, ErrConflict) && strings.Contains(err.Error(), "already in progress") {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,96 @@
+// Probe is the program in the containers whose lifecycles are timed: it does as
+// little as a program can, so that what is timed is the engine. Its flags make it
+// misbehave on demand, for whoever wants to see that it is noticed.
+//
+// It is one file of the standard library alone, because it is built from its source
+// text, for the system of the engine, where the module's other files may not be.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+func main() {
+	// The first thing, as the time before it is the engine's and after it the program's.
+	began := time.Now()
+	var (
+		ignore = flag.Bool("ignore-term", false, "end by SIGKILL only")
+		delay  = flag.Duration("delay", 0, "time to become ready")
+		spin   = flag.Duration("cpu", 0, "processor time to use before being ready")
+		memory = flag.Int("memory", 0, "MiB to hold from before being ready")
+		listen = flag.String("listen", "", "TCP address to listen on when ready, such as :8080")
+		silent = flag.Bool("silent", false, "never say that it is ready")
+		say    = flag.String("say", "", "a line for the standard error output, first of all")
+		exit   = flag.Int("exit", -1, "end with this status instead of being ready")
+		lag    = flag.Duration("stop-delay", 0, "time to end after SIGTERM")
+	)
+	flag.Parse()
+
+	// As process 1 of a container it would ignore SIGTERM without a handler.
+	term := make(chan os.Signal, 1)
+	if *ignore {
+		signal.Ignore(syscall.SIGTERM)
+	} else {
+		signal.Notify(term, syscall.SIGTERM, os.Interrupt)
+	}
+	if *say != "" {
+		fmt.Fprintln(os.Stderr, *say)
+	}
+	if *exit >= 0 {
+		os.Exit(*exit)
+	}
+	hold(*memory)
+	burn(*spin)
+	time.Sleep(*delay)
+	if *listen != "" {
+		serve(*listen)
+	}
+	if !*silent {
+		// One write, so that it arrives as one.
+		os.Stdout.WriteString("READY main=" + strconv.FormatInt(began.UnixNano(), 10) + "\n")
+	}
+	<-term
+	time.Sleep(*lag)
+}
+
+var held []byte
+
+// hold takes memory and touches it: untouched pages take nothing.
+func hold(mebibytes int) {
+	held = make([]byte, mebibytes<<20)
+	for i := 0; i < len(held); i += 4096 {
+		held[i] = 1
+	}
+}
+
+func burn(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		continue
+	}
+}
+
+// serve accepts connections, says READY to each and closes it.
+func serve(address string) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Write([]byte("READY\n")) // whoever asked may be gone
+			conn.Close()
+		}
+	}()
+}

@@ -98,9 +98,9 @@ type Watcher struct {
 	reruns int // that had been seen when the last save was made
 }
 
-// Start starts the command and waits until it is ready. The error is a *StartError, a
-// *Failure if the command ended or did not get ready in time, or that of the context;
-// then nothing is left running. The context ends the watcher at any later time, too.
+// Start starts the command, which the caller must stop in any case; the end of the
+// context ends it as well. The error is that of a Watch that cannot be followed, and
+// then nothing was started; what is wrong with the command, Ready says.
 func (w Watch) Start(ctx context.Context) (*Watcher, error) {
 	if err := w.check(); err != nil {
 		return nil, err
@@ -113,14 +113,25 @@ func (w Watch) Start(ctx context.Context) (*Watcher, error) {
 		defer close(r.ended)
 		r.run, r.err = cmd.Run(ctx)
 	}()
-	err := r.await(ctx, w.Limit, r.lines.isReady, func() string {
-		return fmt.Sprintf("it was not ready after %v: none of its lines says %q", w.Limit, w.Ready)
-	})
-	if err != nil {
-		_, _ = r.Stop() // err says why already
-		return nil, err
-	}
 	return r, nil
+}
+
+// Ready waits until the command sees changes. Its error is a *StartError, a *Failure
+// if the command ended or was not ready in time, or that of the context.
+func (r *Watcher) Ready(ctx context.Context) error {
+	return r.await(ctx, r.watch.Limit, r.lines.isReady, func() string {
+		return fmt.Sprintf("it was not ready after %v: none of its lines says %q", r.watch.Limit, r.watch.Ready)
+	})
+}
+
+// Ended reports whether the command has ended without being stopped.
+func (r *Watcher) Ended() bool {
+	select {
+	case <-r.ended:
+		return !errors.Is(r.err, errStopped)
+	default:
+		return false
+	}
 }
 
 // check refuses what could never see a reload, or would see one in every line.
@@ -152,7 +163,7 @@ func (r *Watcher) Stop() (Run, error) {
 	return r.run, r.err
 }
 
-// Reload waits until the reruns of earlier saves have ended, makes the save s, and
+// Reload, once the command is ready, waits until the reruns of earlier saves have ended, makes the save s, and
 // waits for its result. A watcher that ends, that does not notice the save, that runs
 // something else, or that gives the wrong result for it, is a *Failure.
 func (r *Watcher) Reload(ctx context.Context, s Save) (Reload, error) {

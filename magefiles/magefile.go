@@ -13,6 +13,7 @@ import (
 var Aliases = map[string]interface{}{
 	"benchmark":           targets.Benchmarks,
 	"benchmark-all":       targets.BenchmarkAll,
+	"bench-hot-reload":    targets.BenchHotReload,
 	"cleanroom-slo-check": targets.CleanroomSloCheck,
 	"baseline-save":       targets.Baseline.Save,
 	"baseline-list":       targets.Baseline.List,

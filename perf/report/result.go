@@ -13,7 +13,7 @@ import (
 )
 
 // Result prints a run: what was measured where, one table of objectives against
-// target and critical with the other metrics below, and then, in full sentences,
+// target and critical with the other metrics below, the stages of what has some, and then, in full sentences,
 // what failed, what could not be measured and what to be careful about.
 func Result(w io.Writer, r *perf.Result, st Style) error {
 	out := &writer{w: w}
@@ -32,6 +32,7 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 	} else {
 		out.table(&t.table, st)
 		t.notes.print(out, st)
+		stages(out, r, st)
 	}
 	failures(out, r, st)
 	warnings(out, r, st)

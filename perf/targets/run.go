@@ -29,6 +29,7 @@ type options struct {
 	mode, only, set string
 	allow           string // objectives that may be NOT MEASURED
 	json            bool
+	reloads         bool // only the workloads that watch
 	policy          experiment.Policy
 }
 
@@ -60,6 +61,11 @@ func choose(ctx context.Context, o options) (c choice, err error) {
 	}
 	if c.suite, err = c.suite.Set(o.set); err != nil {
 		return c, err
+	}
+	if o.reloads {
+		if o.only = c.suite.Reloads(); o.only == "" {
+			return c, perf.Usagef("%s watches nothing: there is no hot reload to measure", c.suite.Subject)
+		}
 	}
 	c.suite, c.wanted, err = c.suite.Select(o.only)
 	if o.only != "" {

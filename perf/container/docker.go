@@ -72,7 +72,7 @@ func (d *docker) identify(ctx context.Context) error {
 	}
 	d.client.NegotiateAPIVersionPing(ping)
 	if api := d.client.ClientVersion(); versions.LessThan(api, oldestAPI) {
-		return apiError{has: api, needs: oldestAPI}
+		return apiError{has: api, needs: oldestAPI, demanded: !versions.LessThan(ping.APIVersion, oldestAPI)}
 	}
 	v, err := d.client.ServerVersion(ctx)
 	if err != nil {

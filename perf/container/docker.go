@@ -72,7 +72,7 @@ func (d *docker) identify(ctx context.Context) error {
 	}
 	d.client.NegotiateAPIVersionPing(ping)
 	if api := d.client.ClientVersion(); versions.LessThan(api, oldestAPI) {
-		return apiError{has: api, needs: oldestAPI}
+		return apiError{has: api, needs: oldestAPI, demanded: !versions.LessThan(ping.APIVersion, oldestAPI)}
 	}
 	v, err := d.client.ServerVersion(ctx)
 	if err != nil {
@@ -196,7 +196,25 @@ func (d *docker) Wait(ctx context.Context, id string) (int, error) {
 
 func (d *docker) Remove(ctx context.Context, id string) error {
 	err := d.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
+		err = d.removed(ctx, id)
+	}
 	return d.failed("remove container", id, err)
+}
+
+// removed waits until a container is gone that somebody else has begun to remove, or
+// an earlier request of which nobody has awaited the answer.
+func (d *docker) removed(ctx context.Context, id string) error {
+	gone, failed := d.client.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	select {
+	case <-gone:
+		return nil
+	case err := <-failed:
+		if errdefs.IsNotFound(err) {
+			return nil
+		}
+		return err
+	}
 }
 
 func (d *docker) Container(ctx context.Context, id string) (Container, error) {

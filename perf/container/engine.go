@@ -46,7 +46,8 @@ type Engine interface {
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	// Wait returns the exit status as soon as a started container has ended.
 	Wait(ctx context.Context, id string) (exitCode int, err error)
-	// Remove kills a container if it runs, and removes it with its anonymous volumes.
+	// Remove kills a container if it runs, removes it with its anonymous volumes, and
+	// returns when it is gone.
 	Remove(ctx context.Context, id string) error
 	// Container looks a container up by its ID or name.
 	Container(ctx context.Context, id string) (Container, error)

@@ -24,3 +24,14 @@ func WithPatience(more time.Duration) (undo func()) {
 	set(more)
 	return func() { set(0) }
 }
+
+// OnDeath has f called between the death of a timed command and its reaping.
+func OnDeath(f func()) (undo func()) {
+	set := func(f func()) {
+		r := <-turn
+		r.onDeath = f
+		r.release()
+	}
+	set(f)
+	return func() { set(nil) }
+}

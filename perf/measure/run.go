@@ -12,8 +12,9 @@ type Run struct {
 	Args  []string  // the command
 	Start time.Time // when it was started, with a monotonic reading
 
-	// Wall is the time from just before the start until this process, which reaps
-	// it right after, saw it dead: execve, loading and exit are in it.
+	// Wall is the time from just before the start until this process has reaped it:
+	// execve, loading and exit are in it. On Linux the clock stands still for some
+	// 15 µs between death and reaping, while the accounts below are read.
 	Wall time.Duration
 	// User and System are the CPU time of the process and of all descendants
 	// that were waited for. Their sum is exact to a microsecond; on Linux the

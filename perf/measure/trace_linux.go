@@ -32,7 +32,7 @@ func (t *tracer) start() error {
 	}
 	// PTRACE_TRACEME in the child stops it right after execve, before its
 	// first instruction, so nothing of the tree escapes.
-	_, err = t.attempt.start(&syscall.SysProcAttr{Ptrace: true})
+	err = t.attempt.start(&syscall.SysProcAttr{Ptrace: true})
 	t.spoilt = unpin() != nil
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSYS):
@@ -135,7 +135,9 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) {
 		signal = 0
 	case unix.PTRACE_EVENT_EXIT:
 		if tid == t.pid {
-			t.readZombie() // its I/O is complete but for the exit itself
+			// Its I/O is complete but for the exit itself.
+			t.accounts.read(tid)
+			t.accounts.enter(&t.run)
 		}
 		t.census.exiting(tid)
 		signal = 0

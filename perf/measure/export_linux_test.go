@@ -35,3 +35,15 @@ func OnDeath(f func()) (undo func()) {
 	set(f)
 	return func() { set(nil) }
 }
+
+// WithoutFilter makes memory runs watch every system call, as where no filter can
+// be put into the command.
+func WithoutFilter() (undo func()) {
+	set := func(no bool) {
+		r := <-turn
+		r.noFilter = no
+		r.release()
+	}
+	set(true)
+	return func() { set(false) }
+}

@@ -24,9 +24,9 @@ type runner struct {
 
 	// Set by tests alone: to take the paths of systems that lack these, and
 	// not to depend on how fast a loaded machine ends a process.
-	noPidfd, noPtrace bool
-	morePatience      time.Duration
-	onDeath           func() // called between the death of a timed command and its reaping
+	noPidfd, noPtrace, noFilter bool
+	morePatience                time.Duration
+	onDeath                     func() // called between the death of a timed command and its reaping
 }
 
 // An attempt is one run in progress.

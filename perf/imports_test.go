@@ -23,8 +23,9 @@ var policy = map[string][]string{
 	"perf": {},
 
 	// L1: values or bytes in, values or bytes out.
-	"perf/suite": {"perf"},
-	"perf/stats": {"perf"},
+	"perf/suite":     {"perf"},
+	"perf/stats":     {"perf"},
+	"perf/profileio": {"perf"},
 
 	// L2: these touch the operating system, and never import each other.
 	"perf/measure":   {"perf"},

@@ -53,7 +53,7 @@ const maxFaults = 20
 func ReadPerfScript(r io.Reader, file string, o ScriptOptions) (*Script, error) {
 	p := &scriptReader{
 		script: &Script{stacks: newStacks()}, file: file, options: o,
-		known: map[string]int32{}, events: map[string]bool{}, inline: -1,
+		events: map[string]bool{}, inline: -1,
 	}
 	if err := p.read(r); err != nil {
 		return nil, fmt.Errorf("reading %s after line %d: %w", file, p.line, err)
@@ -69,8 +69,7 @@ type scriptReader struct {
 	options ScriptOptions
 	line    int // the current one, from 1
 
-	known  map[string]int32 // the frame of a line that was met before
-	events map[string]bool  // all that were met: whether their samples are wanted
+	events map[string]bool // all that were met: whether their samples are wanted
 
 	// The sample that is being read.
 	open   bool // there is one
@@ -86,9 +85,6 @@ const (
 	chunk   = 256 << 10
 	maxLine = 1 << 20
 )
-
-// maxKnown bounds how many lines are remembered.
-const maxKnown = 1 << 19
 
 // read cuts the input into lines.
 func (p *scriptReader) read(r io.Reader) error {
@@ -137,12 +133,6 @@ func (p *scriptReader) oneLine(line []byte) {
 		p.header(line)
 		return
 	}
-	if p.open {
-		if id, ok := p.known[string(line)]; ok {
-			p.push(id)
-			return
-		}
-	}
 	p.indented(line)
 }
 
@@ -156,37 +146,46 @@ func (p *scriptReader) push(id int32) {
 	p.frames = append(p.frames, id)
 }
 
-// indented takes a line that was not met before: a frame, or the line of a sample whose
+// indented takes a line that does not begin at its margin: a frame; or a sample whose
 // program perf has put to the right of its column, as it does without stacks.
 func (p *scriptReader) indented(line []byte) {
-	text := bytes.TrimSpace(line)
-	if len(text) == 0 {
+	text := bytes.TrimLeft(line, " \t")
+	f, ok := parseFrame(text)
+	if ok && p.open && !mayBeHeader(f) {
+		p.push(p.frame(f))
+		return
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
 		p.flush()
 		return
 	}
-	if h, ok := parseHeader(text, true); ok {
+	if h, sample := parseHeader(text, true); sample {
 		p.flush()
 		p.begin(h)
 		return
 	}
-	f, ok := parseFrame(text)
 	switch {
 	case !ok:
 		p.fault("neither a sample nor a frame of one")
-		return
 	case !p.open:
 		p.fault("a frame without a sample")
-		return
+	default:
+		p.push(p.frame(f))
 	}
+}
+
+// mayBeHeader reports whether what was read as a frame could be a sample with a frame
+// on its own line, of a program that is called like a hexadecimal number.
+func mayBeHeader(f frameText) bool {
+	return len(f.symbol) > 0 && f.symbol[0] >= '0' && f.symbol[0] <= '9'
+}
+
+// frame returns the id of a frame.
+func (p *scriptReader) frame(f frameText) int32 {
 	if !p.options.Addresses {
 		f.addr = 0
 	}
-	id := p.script.stacks.frameOf(f)
-	if len(p.known) >= maxKnown {
-		clear(p.known)
-	}
-	p.known[string(line)] = id
-	p.push(id)
+	return p.script.stacks.id(f.symbol, f.module, f.addr)
 }
 
 // header takes a line that begins at its margin.
@@ -220,10 +219,7 @@ func (p *scriptReader) begin(h header) {
 		return
 	}
 	if f, ok := parseFrame(h.rest); ok {
-		if !p.options.Addresses {
-			f.addr = 0
-		}
-		p.inline = p.script.stacks.frameOf(f)
+		p.inline = p.frame(f)
 		p.frames = append(p.frames, p.inline)
 	}
 }

@@ -17,14 +17,13 @@ type thread struct {
 // stacks is a set of stacks with their costs, as a tree: stacks of one program share
 // most of their callers, and what they share is kept once.
 type stacks struct {
-	frames  []frame
-	frameID map[frame]int32
+	frameTable
 
 	threads  []thread
 	threadID map[thread]int32
 
 	nodes []node
-	child map[uint64]int32 // by parent and frame, see childKey
+	child childTable // by parent and frame, see childKey
 }
 
 // A node is a frame with all its callers.
@@ -36,17 +35,7 @@ type node struct {
 }
 
 func newStacks() *stacks {
-	return &stacks{frameID: map[frame]int32{}, threadID: map[thread]int32{}, child: map[uint64]int32{}}
-}
-
-func (s *stacks) frameOf(f frame) int32 {
-	id, ok := s.frameID[f]
-	if !ok {
-		id = int32(len(s.frames))
-		s.frames = append(s.frames, f)
-		s.frameID[f] = id
-	}
-	return id
+	return &stacks{frameTable: newFrameTable(), threadID: map[thread]int32{}, child: newChildTable()}
 }
 
 func (s *stacks) threadOf(t thread) int32 {
@@ -64,12 +53,13 @@ func childKey(parent, frame int32) uint64 { return uint64(uint32(parent))<<32 | 
 
 func (s *stacks) childOf(parent, frame int32) int32 {
 	key := childKey(parent, frame)
-	id, ok := s.child[key]
-	if !ok {
-		id = int32(len(s.nodes))
-		s.nodes = append(s.nodes, node{parent: parent, frame: frame})
-		s.child[key] = id
+	slot := s.child.slot(key)
+	if slot.node != 0 {
+		return slot.node - 1
 	}
+	id := int32(len(s.nodes))
+	s.nodes = append(s.nodes, node{parent: parent, frame: frame})
+	s.child.put(slot, key, id)
 	return id
 }
 

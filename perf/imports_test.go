@@ -58,6 +58,7 @@ var owners = map[string][]string{
 	"github.com/docker/docker":      {"perf/container"},
 	"github.com/containerd/errdefs": {"perf/container"},
 	"github.com/fatih/color":        {"perf/report"},
+	"github.com/google/pprof":       {"perf/profileio", "perf/calltree", "perf/perfdata"},
 	"github.com/mattn/go-isatty":    {"perf/report"},
 	"github.com/BurntSushi/toml":    {"perf/subject/cleanroom"},
 	"github.com/fsnotify/fsnotify":  {"perf/subject/cleanroom"},

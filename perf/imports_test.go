@@ -23,8 +23,9 @@ var policy = map[string][]string{
 	"perf": {},
 
 	// L1: values or bytes in, values or bytes out.
-	"perf/suite": {"perf"},
-	"perf/stats": {"perf"},
+	"perf/suite":     {"perf"},
+	"perf/stats":     {"perf"},
+	"perf/profileio": {"perf"},
 
 	// L2: these touch the operating system, and never import each other.
 	"perf/measure":   {"perf"},
@@ -58,6 +59,7 @@ var owners = map[string][]string{
 	"github.com/docker/docker":      {"perf/container"},
 	"github.com/containerd/errdefs": {"perf/container"},
 	"github.com/fatih/color":        {"perf/report"},
+	"github.com/google/pprof":       {"perf/profileio", "perf/calltree", "perf/perfdata"},
 	"github.com/mattn/go-isatty":    {"perf/report"},
 	"github.com/BurntSushi/toml":    {"perf/subject/cleanroom"},
 	"github.com/fsnotify/fsnotify":  {"perf/subject/cleanroom"},

@@ -109,8 +109,12 @@ func callAll(s, other perf.Sample, q, confidence float64) {
 		Judge(l, s, SequentialBounds(s, q, confidence))
 		JudgeOneShot(l, s)
 		JudgeMemory(l, s, other)
-		CompareUnpaired(s, other, perf.Metric{Name: "m", Unit: perf.Second, Better: better}, 1-confidence, 0.1)
+		m := perf.Metric{Name: "m", Unit: perf.Second, Better: better}
+		CompareUnpaired(s, other, m, 1-confidence, 0.1)
+		CompareExact(s, other, m)
+		ComparePaired(s, other, m, PairedOptions{Alpha: 1 - confidence, MinEffect: q})
 	}
+	EBH(s, 1-confidence)
 }
 
 func TestCallersSliceUntouched(t *testing.T) {
@@ -151,14 +155,33 @@ func FuzzNoPanic(f *testing.F) {
 				t.Errorf("%s without a reason for %v", j.State, s)
 			}
 		}
-		c := CompareUnpaired(s, other, perf.Wall, 0.01, 0.1)
-		if c.Low != nil && !(*c.Low <= *c.Ratio && *c.Ratio <= *c.High) {
-			t.Errorf("ratio %v outside of %v to %v for %v and %v", *c.Ratio, *c.Low, *c.High, s, other)
-		}
-		if (c.Verdict == perf.VerdictUnsure || c.Verdict == perf.Invalid) && c.Reason == "" {
-			t.Errorf("%s without a reason", c.Verdict)
+		shorter := min(len(s), len(other))
+		for _, c := range []perf.Comparison{
+			CompareUnpaired(s, other, perf.Wall, 0.01, 0.1),
+			CompareExact(s, other, perf.Wall),
+			ComparePaired(s, other, perf.Wall, PairedOptions{}),
+			ComparePaired(s[:shorter], other[:shorter], perf.Wall, PairedOptions{}),
+			ComparePaired(s[:shorter], other[:shorter], perf.Wall, PairedOptions{Alpha: 0.5}),
+		} {
+			checkComparison(t, c)
 		}
 	})
+}
+
+// checkComparison holds what is true of every comparison, whatever it compares.
+func checkComparison(t *testing.T, c perf.Comparison) {
+	t.Helper()
+	for name, v := range map[string]*float64{"ratio": c.Ratio, "low": c.Low, "high": c.High, "evidence": c.Evidence} {
+		if v != nil && (!isFinite(*v) || *v < 0) {
+			t.Errorf("%s is %v for %v and %v", name, *v, c.Old.Samples, c.New.Samples)
+		}
+	}
+	if c.Low != nil && !(*c.Low <= *c.Ratio) || c.High != nil && !(*c.Ratio <= *c.High) {
+		t.Errorf("ratio %v outside of its interval for %v and %v", *c.Ratio, c.Old.Samples, c.New.Samples)
+	}
+	if (c.Verdict == perf.VerdictUnsure || c.Verdict == perf.Invalid) && c.Reason == "" {
+		t.Errorf("%s without a reason", c.Verdict)
+	}
 }
 
 // decodeFuzz makes small numbers with many ties, and the extremes, out of bytes.

@@ -51,7 +51,7 @@ func CompareUnpaired(older, newer perf.Sample, m perf.Metric, alpha, minEffect f
 		return c
 	}
 	if len(older) == 0 || len(newer) == 0 {
-		c.Reason = fmt.Sprintf("%s on the old side and %s on the new: there is nothing to compare", plural(len(older), "value"), plural(len(newer), "value"))
+		c.Reason = nothingToCompare(older, newer)
 		return c
 	}
 	a, _ := sortedCopy(older)
@@ -74,6 +74,10 @@ func CompareUnpaired(older, newer perf.Sample, m perf.Metric, alpha, minEffect f
 	c.Low, c.High = new(ratio.kth(k)), new(ratio.kth(len(a)*len(b)+1-k))
 	decideUnpaired(&c)
 	return c
+}
+
+func nothingToCompare(older, newer perf.Sample) string {
+	return fmt.Sprintf("%s on the old side and %s on the new: there is nothing to compare", plural(len(older), "value"), plural(len(newer), "value"))
 }
 
 // decideUnpaired sets the verdict by the interval.

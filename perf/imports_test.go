@@ -23,8 +23,9 @@ var policy = map[string][]string{
 	"perf": {},
 
 	// L1: values or bytes in, values or bytes out.
-	"perf/suite": {"perf"},
-	"perf/stats": {"perf"},
+	"perf/suite":   {"perf"},
+	"perf/stats":   {"perf"},
+	"perf/benchio": {"perf"},
 
 	// L2: these touch the operating system, and never import each other.
 	"perf/measure":   {"perf"},
@@ -35,7 +36,7 @@ var policy = map[string][]string{
 	"perf/container/probe": {},
 
 	// L3: compose. report renders what experiment reports while it runs.
-	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/measure", "perf/baseline"},
+	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/benchio", "perf/measure", "perf/baseline"},
 	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment"},
 
 	// L4: the only place for mage, environment variables, exit status and os.Stdout.
@@ -62,6 +63,7 @@ var owners = map[string][]string{
 	"github.com/fsnotify/fsnotify":  {"perf/subject/cleanroom"},
 	"golang.org/x/text":             {"perf/report"},
 	"golang.org/x/mod":              {"perf/targets"},
+	"golang.org/x/perf":             {"perf/benchio"},
 }
 
 // vague are names that say nothing about what a package is for.

@@ -171,6 +171,12 @@ func (p Policy) ComparisonStatus(list []perf.Comparison) int {
 	return perf.WorstExit(statuses...)
 }
 
+// PairedStatus is the exit status that a run deserves which compared pairs: as
+// ComparisonStatus, and 1 for a workload that failed or a run that was cut short.
+func (p Policy) PairedStatus(r *perf.Result) int {
+	return perf.WorstExit(workloadStatus(r), p.ComparisonStatus(r.Comparisons))
+}
+
 func (p Policy) comparison(c perf.Comparison) int {
 	switch {
 	case c.Verdict == perf.Slower:

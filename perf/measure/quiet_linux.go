@@ -20,6 +20,7 @@ const quietLook = 200 * time.Millisecond
 // A Seat is the CPU on which single-threaded commands are run, and this process is not.
 type Seat struct {
 	CPU int
+	All []int              // this one and those that this process was moved to
 	old unix.CPUSetDynamic // where this process was allowed to run before
 }
 
@@ -43,7 +44,7 @@ func TakeSeat(ctx context.Context) (*Seat, error) {
 		return nil, ctxErr(ctx)
 	}
 	cpu := quietest(allowed, before, idleTimes())
-	s := &Seat{CPU: cpu, old: cpuSet(allowed)}
+	s := &Seat{CPU: cpu, All: allowed, old: cpuSet(allowed)}
 	others := slices.DeleteFunc(slices.Clone(allowed), func(c int) bool { return c == cpu })
 	if err := confine(cpuSet(others)); err != nil {
 		return nil, fmt.Errorf("moving this process away from CPU %d: %w", cpu, err)

@@ -8,7 +8,10 @@ import (
 )
 
 // A Seat is the CPU on which single-threaded commands are run, and this process is not.
-type Seat struct{ CPU int }
+type Seat struct {
+	CPU int
+	All []int // this one and those that this process was moved to
+}
 
 // TakeSeat is for Linux: elsewhere no command can be bound to a CPU.
 func TakeSeat(context.Context) (*Seat, error) {

@@ -144,6 +144,43 @@ func Time(ctx context.Context, command string,
 	})
 }
 
+// Compare tells which of two commands is slower: mage compare "COMMAND A" "COMMAND B".
+//
+// Both run in pairs, in an order that a coin decides, until the answer is certain or
+// the budget is spent. SLOWER and FASTER are about B as against A and wrong in at most
+// 1 % of comparisons; NO CHANGE proves a difference of less than 2 %. CPU time decides
+// for what computes on one thread, wall time for what waits, both for what is parallel.
+//
+// Examples:
+//
+//	go tool mage compare "gzip -6 -c data" "gzip -9 -c data"
+//	go tool mage compare "sort a.txt" "sort --parallel=1 a.txt" -budget=30s -json
+//
+// Exit status: 0; 3 if B is SLOWER; 1 if a command failed, or the harness itself made a
+// difference (INVALID); 2 if the call makes no sense.
+//
+//mage:multiline
+func Compare(ctx context.Context, old, new string, //nolint:revive // Mage shows these names
+	budget *string, /* time for the pairs; default 2m */
+	minEffect *string, /* the change that counts; default 2% */
+	metric *string, /* decide by wall, cpu, user or system (default: what the warm-up shows) */
+	seed *int, /* replay the order of an earlier comparison */
+	setup *string, /* command run once before everything */
+	prepare *string, /* command run before each run */
+	conclude *string, /* command run after each run */
+	cleanup *string, /* command run once at the end */
+	cpu *string, /* pin to these processors, as 1 or 0,1 (default: a quiet one for what computes on one thread) */
+	shell *bool, /* run the commands by the system's shell */
+	timeout *string, /* end a run after this time, as 10s */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return compared(ctx, compareTwo{
+		pairOptions: pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, json: is(json)},
+		old:         old, new: new, setup: str(setup), prepare: str(prepare), conclude: str(conclude), cleanup: str(cleanup),
+		cpu: str(cpu), shell: is(shell), timeout: str(timeout),
+	})
+}
+
 // Baseline holds the targets that keep results and compare with them.
 type Baseline mg.Namespace
 

@@ -14,6 +14,8 @@ var Aliases = map[string]interface{}{
 	"benchmark":           targets.Benchmarks,
 	"benchmark-all":       targets.BenchmarkAll,
 	"cleanroom-slo-check": targets.CleanroomSloCheck,
+	"compare-refs":        targets.CompareRefs,
+	"self-test":           targets.SelfTest,
 	"baseline-save":       targets.Baseline.Save,
 	"baseline-list":       targets.Baseline.List,
 	"baseline-show":       targets.Baseline.Show,

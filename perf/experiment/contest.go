@@ -21,15 +21,16 @@ const saveEvery = 10 * time.Second
 type contest struct {
 	Comparer
 	result *perf.Result
-	family int            // comparisons that gate, for the suite's error
-	pool   *stats.Control // of the control pairs of all workloads
-	ended  []*match       // in the order of the result
+	family int               // comparisons that gate, for the suite's error
+	pool   *stats.Control    // of the control pairs of all workloads
+	given  []perf.Comparison // that the result had before
+	ended  []*match          // in the order of the result
 	seat   *measure.Seat
 	saved  time.Time
 }
 
 func newContest(c Comparer, groups [][]Pairing, r *perf.Result) *contest {
-	s := &contest{Comparer: c, result: r, family: 1}
+	s := &contest{Comparer: c, result: r, family: 1, given: r.Comparisons}
 	if s.Now == nil {
 		s.Now = time.Now
 	}
@@ -183,7 +184,7 @@ func (s *contest) save() error {
 func (s *contest) finish(ctx context.Context) error {
 	for _, m := range s.ended {
 		if ctx.Err() != nil && !m.over {
-			m.why = fmt.Sprintf("interrupted after %d pairs", m.pairs)
+			m.why = "it was interrupted"
 		}
 	}
 	return s.save()
@@ -191,7 +192,7 @@ func (s *contest) finish(ctx context.Context) error {
 
 // conclude writes what is known of all workloads into the result.
 func (s *contest) conclude() {
-	s.result.Workloads, s.result.Comparisons = nil, nil
+	s.result.Workloads, s.result.Comparisons = nil, slices.Clone(s.given)
 	for _, m := range s.ended {
 		s.result.Workloads = append(s.result.Workloads, m.workload())
 		s.result.Comparisons = append(s.result.Comparisons, m.comparisons()...)

@@ -1,11 +1,12 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
-	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
 )
 
 // A character is what the warm-up shows of a command: how it uses processors. It decides
@@ -18,6 +19,11 @@ type character struct {
 	// seen is false where the runs gave no CPU time.
 	seen bool
 }
+
+// usualBusy is which quantile of the runs says how busy a command is. Other work on the
+// machine makes a command look idle, also where no run delay tells (of threads beside the
+// main one), and nothing makes it look busier than it is; but a single run can be odd.
+const usualBusy = 0.8
 
 // Limits of the character. Below waits a command mostly waits, for a disk, a network or
 // a timer, and CPU time cannot see that it waits longer. Above parallelShare more than
@@ -48,7 +54,8 @@ func characterise(runs []Observation) character {
 	if len(busy) == 0 {
 		return character{}
 	}
-	return character{busy: stats.Median(busy), seen: true}
+	slices.Sort(busy)
+	return character{busy: busy[int(usualBusy*float64(len(busy)-1))], seen: true}
 }
 
 // value is what the run gave for the metric.
@@ -94,12 +101,12 @@ func chooseGate(c character) gateRule {
 }
 
 // gateNamed is the rule of a user who named the metric.
-func gateNamed(m perf.Metric, c character) gateRule {
-	return gateRule{[]perf.Metric{m}, "you named it", c.waiting()}
+func gateNamed(m perf.Metric, reason string, c character) gateRule {
+	return gateRule{[]perf.Metric{m}, cmp.Or(reason, "you named it"), c.waiting()}
 }
 
-// Warm-up of a pairing: enough runs for a median, unless they take long.
+// Warm-up of a pairing: enough runs to know the command, unless they take long.
 const (
-	warmupRuns = 3 // of each arm
-	warmupTime = 2 * time.Second
+	warmupRuns = 10 // of each arm, at most
+	warmupTime = 500 * time.Millisecond
 )

@@ -53,6 +53,7 @@ type goBenchmark struct {
 	binary string
 	name   string  // BenchmarkX/sub, without the number of processors
 	perOp  float64 // seconds, as the first look at it showed
+	failed bool    // that look
 }
 
 // title is the name of the benchmark as a workload, in the module whose path is module.
@@ -65,10 +66,19 @@ func (b goBenchmark) title(module string) string {
 }
 
 // benchmarkFunction finds a benchmark in a test file.
-var benchmarkFunction = regexp.MustCompile(`(?m)^func Benchmark\w*\(`)
+var benchmarkFunction = regexp.MustCompile(`(?m)^func (Benchmark\w*)\(`)
 
-// goList asks the go command for the packages of the module that have benchmarks.
-func (m GoModule) packages(ctx context.Context) (module string, found []goBenchmark, err error) {
+// hasBenchmark reports whether a test file has a benchmark that matches the pattern.
+func hasBenchmark(file string, pattern *regexp.Regexp) bool {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return false // the build will say so
+	}
+	return slices.ContainsFunc(benchmarkFunction.FindAllSubmatch(data, -1), func(m [][]byte) bool { return pattern.Match(m[1]) })
+}
+
+// packages asks the go command for the packages of the module that have benchmarks.
+func (m GoModule) packages(ctx context.Context, pattern *regexp.Regexp) (module string, found []goBenchmark, err error) {
 	const format = `{{.Module.Path}}{{"\t"}}{{.ImportPath}}{{"\t"}}{{.Dir}}{{range .TestGoFiles}}{{"\t"}}{{.}}{{end}}{{range .XTestGoFiles}}{{"\t"}}{{.}}{{end}}`
 	out, err := m.run(ctx, suite.Command{Args: []string{"go", "list", "-e", "-f", format, "./..."}, Dir: m.Dir})
 	if err != nil {
@@ -81,8 +91,7 @@ func (m GoModule) packages(ctx context.Context) (module string, found []goBenchm
 		}
 		module = fields[0]
 		for _, file := range fields[3:] {
-			data, err := os.ReadFile(filepath.Join(fields[2], file))
-			if err == nil && benchmarkFunction.Match(data) {
+			if hasBenchmark(filepath.Join(fields[2], file), pattern) {
 				found = append(found, goBenchmark{pkg: fields[1], dir: fields[2]})
 				break
 			}
@@ -132,11 +141,22 @@ func (m GoModule) build(ctx context.Context, p goBenchmark, pattern string) ([]g
 	if _, err := m.run(ctx, suite.Command{Args: []string{"go", "test", "-c", "-o", p.binary, p.pkg}, Dir: m.Dir}); err != nil {
 		return nil, err
 	}
+	return m.look(ctx, p, pattern)
+}
+
+// benchFailure finds the name of a benchmark that failed.
+var benchFailure = regexp.MustCompile(`(?m)^--- FAIL: (Benchmark\S*)`)
+
+// look runs all benchmarks of a package for a moment. One that fails is listed, too: it is
+// to fail by itself, and not to hide the others.
+func (m GoModule) look(ctx context.Context, p goBenchmark, pattern string) ([]goBenchmark, error) {
 	procs := runtime.GOMAXPROCS(0)
 	args := append(benchArgs(p.binary, procs), "-test.bench="+pattern, "-test.benchtime="+firstLook)
-	out, err := m.run(ctx, suite.Command{Args: args, Dir: p.dir})
-	if err != nil {
-		return nil, err
+	j := job{Processes: m.Processes, w: suite.Workload{Name: "benchmarks of " + m.Ref, Cause: suite.GoCause}}
+	run, out, err := j.outputOf(ctx, j.command(suite.Command{Args: args, Dir: p.dir}))
+	broken := benchFailure.FindAllSubmatch(out, -1)
+	if err != nil && (ctx.Err() != nil || len(broken) == 0) {
+		return nil, j.failure(ctx, m.Ref+": ", run, err)
 	}
 	results, err := benchio.ReadGo(bytes.NewReader(out), p.pkg)
 	if err != nil {
@@ -152,6 +172,13 @@ func (m GoModule) build(ctx context.Context, p goBenchmark, pattern string) ([]g
 			}
 		}
 		list = append(list, b)
+	}
+	for _, match := range broken {
+		b := p
+		b.name, b.failed = withoutProcs(string(match[1]), procs), true
+		if !slices.ContainsFunc(list, b.same) {
+			list = append(list, b)
+		}
 	}
 	return list, nil
 }
@@ -189,7 +216,7 @@ func benchPattern(name string) string {
 
 // BenchmarkOptions say which benchmarks are compared, and how long each may take.
 type BenchmarkOptions struct {
-	Pattern string // the -bench of go test; empty means all
+	Pattern string // matched against the names of functions, as -bench of go test; empty means all
 	Wanted  func(workload string) bool
 	Budget  time.Duration // for each
 	Aliases []string
@@ -237,6 +264,10 @@ func Benchmarks(ctx context.Context, older, newer GoModule, o BenchmarkOptions, 
 			continue
 		}
 		b := before[i]
+		if b.failed && !n.failed {
+			fresh = append(fresh, n.title(module))
+			continue
+		}
 		iterations := o.iterations(b.perOp)
 		pairings = append(pairings, Pairing{
 			Workload: n.title(module), Command: append(benchArgs(n.binary, 1), n.flags(iterations)...), Benchmark: true, Budget: o.Budget, Builds: 1,
@@ -250,7 +281,11 @@ func (b goBenchmark) same(other goBenchmark) bool { return b.pkg == other.pkg &&
 
 // benchmarks builds and lists the wanted benchmarks of one module.
 func (m GoModule) benchmarks(ctx context.Context, o BenchmarkOptions, announce func(string)) (list []goBenchmark, module string, err error) {
-	module, packages, err := m.packages(ctx)
+	pattern, err := regexp.Compile(o.Pattern)
+	if err != nil {
+		return nil, "", fmt.Errorf("the pattern of benchmarks: %w", err)
+	}
+	module, packages, err := m.packages(ctx, pattern)
 	if err != nil {
 		return nil, "", err
 	}

@@ -140,7 +140,7 @@ func observedArm(ctx context.Context, arm *Arm, v Variation) (Observation, error
 func (m *match) chooseGate() {
 	switch {
 	case m.Gate.Name != "":
-		m.rule = gateNamed(m.Gate, m.character)
+		m.rule = gateNamed(m.Gate, m.GateReason, m.character)
 	case m.Benchmark:
 		m.rule = gateOfBenchmark()
 	default:
@@ -272,7 +272,7 @@ func (m *match) limits() {
 	switch {
 	case m.over:
 	case m.Budget > 0 && m.spent >= m.Budget:
-		m.over, m.why = true, fmt.Sprintf("the budget of %s ended after %d pairs", m.Budget, m.pairs)
+		m.over, m.why = true, fmt.Sprintf("the budget of %s is spent", m.Budget)
 	case m.MaxPairs > 0 && m.begun >= m.MaxPairs:
 		m.over, m.why = true, fmt.Sprintf("it was to end after %d pairs", m.MaxPairs)
 	}

@@ -23,7 +23,9 @@ type Pairing struct {
 	Command  []string
 	Old, New Arm
 	// Gate names the metric that decides; the zero value leaves that to the warm-up.
-	Gate perf.Metric
+	// GateReason is what the reader is told about that.
+	Gate       perf.Metric
+	GateReason string
 	// Benchmark says that the runs are those of a Go benchmark, which brings units of
 	// its own. Their times are gated by the time of an operation, and what takes the
 	// same value in every run of an arm is compared exactly.

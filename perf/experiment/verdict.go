@@ -40,6 +40,11 @@ func (m *match) voidWarning() string {
 // comparisons are all metrics of the match, those that gate first.
 func (m *match) comparisons() []perf.Comparison {
 	var gates, others []perf.Comparison
+	if m.failed == "" {
+		for _, metric := range m.rule.metrics {
+			m.metric(metric) // one without a pair is listed, too
+		}
+	}
 	for _, p := range m.series {
 		c := m.comparison(p)
 		if c.Gate {
@@ -86,7 +91,9 @@ func (m *match) comparison(p *pairSeries) perf.Comparison {
 func (m *match) decide(c *perf.Comparison, p *pairSeries) {
 	res := p.paired.Comparison(p.metric)
 	c.Verdict, c.Reason, c.Ratio, c.Low, c.High, c.Evidence = res.Verdict, res.Reason, res.Ratio, res.Low, res.High, res.Evidence
-	if p.noRatio != nil {
+	if m.pairs == 0 && c.Gate {
+		c.Reason = notMeasured + "no pair came to its end"
+	} else if p.noRatio != nil {
 		c.Reason = fmt.Sprintf("%d of %d pairs have no ratio: %v", len(p.old)-p.paired.Pairs(), len(p.old), p.noRatio)
 	}
 	switch {
@@ -98,6 +105,19 @@ func (m *match) decide(c *perf.Comparison, p *pairSeries) {
 			c.Reason = m.why + ": " + c.Reason
 		}
 	}
+}
+
+// notMeasured begins the reason of a comparison without a new value.
+const notMeasured = "NOT MEASURED: "
+
+// Missing is the comparison of a workload or benchmark that only the old side has: what
+// it measures may have become slower, and nothing can tell.
+func Missing(workload, older, newer string) perf.Comparison {
+	c := blank(workload, perf.Wall)
+	c.Design, c.Gate = perf.Paired, true
+	c.Old.Ref, c.New.Ref = older, newer
+	c.Reason = notMeasured + newer + " has no " + workload
+	return c
 }
 
 // exact reports whether a metric takes one value in every run of an arm. Times never

@@ -73,6 +73,7 @@ func (r *Result) normalised() *Result {
 	for i := range c.Workloads {
 		w := &c.Workloads[i]
 		w.Command, w.Metrics, w.Warnings = nonNil(w.Command), nonNil(slices.Clone(w.Metrics)), nonNil(w.Warnings)
+		w.Stages, w.Absent = nonEmpty(w.Stages), nonEmpty(w.Absent)
 		for j := range w.Metrics {
 			w.Metrics[j].Samples = nonNil(w.Metrics[j].Samples)
 		}
@@ -89,6 +90,14 @@ func (r *Result) normalised() *Result {
 		}
 	}
 	return &c
+}
+
+// nonEmpty is for a list that is left out where there is nothing in it.
+func nonEmpty[S ~[]E, E any](s S) S {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
 }
 
 func nonNil[S ~[]E, E any](s S) S {

@@ -45,8 +45,9 @@ var policy = map[string][]string{
 	// The embedded subject is measured as a black box.
 	"perf/subject/cleanroom": {},
 
-	"perf/internal/testenv": {},
-	"magefiles":             {"perf/targets"},
+	"perf/internal/testenv":   {},
+	"perf/internal/clnrmtest": {},
+	"magefiles":               {"perf/targets"},
 }
 
 // owners says which packages may import a module of somebody else: one owns each, so

@@ -132,7 +132,12 @@ type WorkloadResult struct {
 	// in the way of the runs, as far as that is worth a warning; else 0.
 	Contention float64 `json:"contention,omitempty"`
 	// OneShot marks a workload too costly to repeat: its values have no interval.
-	OneShot  bool      `json:"oneShot,omitempty"`
+	OneShot bool `json:"oneShot,omitempty"`
+	// Stages are the parts of the wall time, in their order; each is a metric of that
+	// name. Absent are those among them that the subject never goes through: they have
+	// no value, and are not something that could not be measured.
+	Stages   []string  `json:"stages,omitempty"`
+	Absent   []string  `json:"absent,omitempty"`
 	Warnings []Warning `json:"warnings"`
 }
 

@@ -34,6 +34,9 @@ func fullResult() *Result {
 			{Name: "self-test", Command: []string{"cleanroom", "self-test"}, State: StateFailed,
 				Reason: "exit status 1: want [ 1, 2 ], got [  3  ]"},
 			{Name: "container lifecycle", State: StateNotMeasured, Reason: "no engine answers"},
+			{Name: "hot reload", Command: []string{"clnrm", "run", "--watch", "watched"}, State: StateOK,
+				Stages: []string{"detect", "render", "parse"}, Absent: []string{"render"},
+				Metrics: []Series{{Metric: Metric{"detect", Second, Lower}, Samples: Sample{0.004}}, {Metric: Metric{"parse", Second, Lower}, Samples: Sample{0.001}}}},
 		},
 		Objectives: []ObjectiveResult{
 			{Name: "cli startup", Workload: "cli startup", Metric: "wall", Unit: Second, Quantile: 0.5, Confidence: 0.95,

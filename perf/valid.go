@@ -114,6 +114,9 @@ func (w *WorkloadResult) check() *problem {
 	if !(finite(w.Contention) && w.Contention >= 0) {
 		return &problem{[]any{"contention"}, fmt.Sprintf("%v is not a share", w.Contention)}
 	}
+	if p := w.checkStages(); p != nil {
+		return p
+	}
 	seen := map[string]bool{}
 	for i, s := range w.Metrics {
 		if seen[s.Name] || s.Name == "" {
@@ -128,6 +131,22 @@ func (w *WorkloadResult) check() *problem {
 		}
 		if p := s.Summary.check(len(s.Samples)).under("metrics", i, "summary"); p != nil {
 			return p
+		}
+	}
+	return nil
+}
+
+// checkStages makes sure that a stage is either absent or measured.
+func (w *WorkloadResult) checkStages() *problem {
+	if i := slices.Index(w.Stages, ""); i >= 0 {
+		return &problem{[]any{"stages", i}, "is empty"}
+	}
+	for i, name := range w.Absent {
+		if !slices.Contains(w.Stages, name) {
+			return &problem{[]any{"absent", i}, fmt.Sprintf("%q is none of the stages", name)}
+		}
+		if _, measured := w.Series(name); measured {
+			return &problem{[]any{"absent", i}, fmt.Sprintf("%q is absent and has values", name)}
 		}
 	}
 	return nil

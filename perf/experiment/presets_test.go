@@ -229,7 +229,7 @@ func TestClnrm(t *testing.T) {
 	testenv.Tool(t, "cargo")
 	s := suite.Clnrm(suite.ClnrmOptions{Dir: project(t, "crates/clnrm"), Exe: exe})
 	r := measureSuite(t, s, "")
-	wantOK(t, r, "build", "cli startup", "self-test", "validate", "test suite")
+	wantOK(t, r, "build", "cli startup", "self-test", "validate", "hot reload", "hot reload medium", "hot reload complex", "test suite")
 	for workload, want := range map[string]struct {
 		unit string
 		n    int
@@ -244,7 +244,8 @@ func TestClnrm(t *testing.T) {
 	}
 	for _, o := range r.Objectives {
 		unmeasured := o.Name == "memory" && runtime.GOOS != "linux"
-		if o.State != perf.Met && !unmeasured {
+		tooFew := o.Quantile > 0.5 && o.State == perf.Undecided && o.Needed > brief.Max
+		if o.State != perf.Met && !unmeasured && !tooFew {
 			t.Errorf("objective %s: %s: %s", o.Name, o.State, o.Reason)
 		}
 	}
@@ -273,7 +274,7 @@ func TestClnrmThatIsBuilt(t *testing.T) {
 		}
 	}
 	r = measureSuite(t, s, "")
-	wantOK(t, r, "cli startup", "self-test", "validate")
+	wantOK(t, r, "cli startup", "self-test", "validate", "hot reload", "hot reload medium", "hot reload complex")
 	if n := itemsOf(t, r, "self-test", "tests"); n != 4 {
 		t.Errorf("self-test of the named binary, built without features, counts %d tests, want 4", n)
 	}

@@ -27,11 +27,19 @@ type Processes struct {
 	Env []string
 	// Root is the folder that aliases are other paths of; empty means Work.
 	Root string
+	// Containers, if set, is called before a command that watches is started. Such a
+	// command is ended by an interrupt, in which clnrm leaves the containers of the
+	// moment behind; so remove is called once the command is gone, and removes those
+	// that the command has made and nobody else's.
+	Containers func(context.Context) (remove func(context.Context) error, err error)
 }
 
 // Runner returns the runner of a step.
 func (p Processes) Runner(step suite.Step) Runner {
 	j := job{Processes: p, w: step.Expand(p.Work), clean: step.Wanted}
+	if j.w.Watch != nil {
+		return newReloads(j).runner()
+	}
 	return Runner{
 		Setup:   j.setup,
 		Run:     func(ctx context.Context) (Observation, error) { return j.around(ctx, j.timed) },

@@ -99,6 +99,9 @@ func (c *contentionSum) warning(pinned []int) string {
 	if seen == "" {
 		return ""
 	}
+	if c.cpu == 0 { // of reloads, whose CPU time nobody knows
+		return seen + ": stop what else runs here"
+	}
 	remedy := "stop what else runs here, or pin the command to a free CPU (-cpu=N of the target time)"
 	if len(pinned) > 0 {
 		remedy = "stop what else runs here, or pin to another CPU"

@@ -19,7 +19,18 @@ const overBudget = 2
 // fixed reports whether the number of runs was set beforehand. Then order
 // statistics for that number bound the quantiles; a number that depends on what was
 // seen needs bounds that hold at every look.
-func (rec *recording) fixed() bool { return rec.step.Min == rec.step.Max }
+func (rec *recording) fixed() bool { return rec.minimum == rec.maximum }
+
+// size fixes the number of runs by what a run of the warm-up took: as many as the
+// tails of their times need where wall is short, and else what fits into the budget,
+// of which took is what one costs with all around it.
+func (rec *recording) size(wall, took time.Duration) {
+	n := rec.step.Max
+	if wall >= suite.FirmReload {
+		n = min(max(int(rec.step.Budget/max(took, 1)), 1), n)
+	}
+	rec.minimum, rec.maximum = n, n
+}
 
 func (rec *recording) bounds(s perf.Sample, q, conf float64) stats.Bounds {
 	if rec.fixed() {
@@ -47,7 +58,7 @@ func (rec *recording) settle() {
 
 // adaptable reports whether the number of runs may follow from what a run takes.
 func (rec *recording) adaptable() bool {
-	return !rec.fixed() && !rec.step.Firm && rec.step.Budget > 0
+	return !rec.fixed() && !rec.step.Firm && !rec.step.ByCost && rec.step.Budget > 0
 }
 
 // tooCostly reports whether even the fewest runs that can bound a median do not fit,
@@ -64,11 +75,11 @@ func (rec *recording) atMost() int {
 	}
 	n := len(rec.wall())
 	if n == 0 || rec.fixed() || rec.step.Budget <= 0 {
-		return rec.step.Max
+		return rec.maximum
 	}
 	mean := rec.spent / time.Duration(n)
 	left := int((rec.step.Budget - rec.spent) / max(mean, 1))
-	return min(rec.step.Max, max(rec.minimum, n+left, n+1))
+	return min(rec.maximum, max(rec.minimum, n+left, n+1))
 }
 
 // again reports whether a one-shot must run a second time: it has run once and was
@@ -92,7 +103,7 @@ func (rec *recording) enough() bool {
 	switch {
 	case n == 0, rec.again():
 		return false
-	case rec.oneShot, n >= rec.step.Max:
+	case rec.oneShot, n >= rec.maximum:
 		return true
 	case n < rec.minimum:
 		return false

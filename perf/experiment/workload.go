@@ -54,9 +54,11 @@ type recording struct {
 	// oneShot is set for a workload that is declared too costly to repeat, or whose
 	// first run showed that it is.
 	oneShot bool
-	minimum int
-	spent   time.Duration // in timed runs, with what comes around them
-	shared  contentionSum
+	// minimum and maximum bound the number of timed runs. They are equal where it was
+	// fixed beforehand.
+	minimum, maximum int
+	spent            time.Duration // in timed runs, with what comes around them
+	shared           contentionSum
 	// counted are the metrics of memory runs, whose number is set beforehand.
 	counted map[string]bool
 }
@@ -71,10 +73,12 @@ func cores(step *suite.Step) int {
 }
 
 func newRecording(step *suite.Step) *recording {
-	return &recording{counted: map[string]bool{},
-		step: step, oneShot: step.OneShot, minimum: step.Min,
+	rec := &recording{counted: map[string]bool{},
+		step: step, oneShot: step.OneShot, minimum: step.Min, maximum: step.Max,
 		result: perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK, Cores: cores(step)},
 	}
+	stages(step, &rec.result)
+	return rec
 }
 
 // step measures one workload and judges its objectives.
@@ -170,12 +174,21 @@ func (s *session) announceCost(step *suite.Step) {
 // nobody waits half an hour for a suite of ten minutes.
 func (s *session) warmUp(ctx context.Context, runner Runner, rec *recording) error {
 	for i := range rec.step.Warmup {
+		first := i == 0
 		s.progress(rec.step, PhaseWarmup, i, rec.step.Warmup, rec)
 		o, took, err := s.timed(ctx, runner)
 		if err != nil {
 			return err
 		}
-		if i == 0 && rec.tooCostly(took) {
+		if rec.step.ByCost {
+			rec.size(o.Wall, took)
+		}
+		if first && rec.step.ByCost && took > rec.step.Budget/2 {
+			rec.spent = took
+			rec.add(o)
+			return nil
+		}
+		if first && rec.tooCostly(took) {
 			s.announce(fmt.Sprintf("%s took %s, which is too long to repeat: it is judged on that run", rec.step.Name, took.Round(time.Second)))
 			rec.oneShot, rec.spent = true, took
 			rec.add(o)

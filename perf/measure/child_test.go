@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/clnrmtest"
 	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 )
 
@@ -21,6 +22,9 @@ import (
 const childEnv = "MEASURE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	if options, ok := os.LookupEnv(clnrmtest.Env); ok {
+		os.Exit(clnrmtest.Main(options, os.Args[1:], os.Stdout))
+	}
 	role := os.Getenv(childEnv)
 	if role == "" {
 		os.Exit(m.Run())
@@ -46,6 +50,11 @@ var roles = map[string]func(args []string){
 		<-time.After(time.Duration(number(args[0])) * time.Millisecond)
 	},
 	"hang": func([]string) {
+		fmt.Println("ready")
+		<-time.After(time.Hour)
+	},
+	"deaf": func([]string) { // does not end on SIGINT
+		signal.Ignore(os.Interrupt)
 		fmt.Println("ready")
 		<-time.After(time.Hour)
 	},

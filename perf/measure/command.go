@@ -50,6 +50,10 @@ type Command struct {
 	// Grace is the time from SIGTERM to SIGKILL when the Timeout or the context
 	// ends the command: DefaultGrace when 0, no SIGTERM when negative.
 	Grace time.Duration
+	// Interrupt makes the ending begin as Ctrl-C does, with SIGINT to the process group
+	// of the command (on Windows with CTRL_BREAK, as always), and the Grace passes once
+	// more before SIGTERM.
+	Interrupt bool
 
 	// OnOutput, if set, sees every piece of output in order of arrival with the
 	// time at which it was read. It is called from the loop that drains the

@@ -162,26 +162,39 @@ func (a *attempt) wait(ctx context.Context, process *os.Process) error {
 	return a.end(exit)
 }
 
-// end asks the tree to end, and kills it after the grace.
+// end asks the tree to end, first by an interrupt if that is wanted, and kills it
+// after the grace.
 func (a *attempt) end(exit <-chan waited) error {
-	grace := time.NewTimer(a.cmd.grace())
-	defer grace.Stop()
-	if a.cmd.grace() > 0 {
-		a.tree.terminate()
+	var ask []func()
+	if a.cmd.Interrupt {
+		ask = append(ask, a.tree.interrupt)
 	}
-	select {
-	case w := <-exit:
-		return a.conclude(w)
-	case <-grace.C:
-		a.tree.kill()
+	for _, signal := range append(ask, a.tree.terminate) {
+		if a.cmd.grace() == 0 {
+			break
+		}
+		signal()
+		if w, ended := within(a.cmd.grace(), exit); ended {
+			return a.conclude(w)
+		}
 	}
-	limit := time.NewTimer(killLimit)
-	defer limit.Stop()
-	select {
-	case w := <-exit:
-		return a.conclude(w)
-	case <-limit.C:
+	a.tree.kill()
+	w, ended := within(killLimit, exit)
+	if !ended {
 		return fmt.Errorf("%s: does not end %v after it was killed; it hangs in the kernel", a.cmd, killLimit)
+	}
+	return a.conclude(w)
+}
+
+// within waits for the end of the command, but no longer than d.
+func within(d time.Duration, exit <-chan waited) (w waited, ended bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case w = <-exit:
+		return w, true
+	case <-timer.C:
+		return w, false
 	}
 }
 

@@ -54,12 +54,13 @@ func (a *attempt) serve() (exited time.Time, err error) {
 }
 
 // An ending takes a command that must end through its steps: SIGTERM to the
-// whole tree, the grace, SIGKILL to the whole tree.
+// whole tree, the grace, SIGKILL to the whole tree. Where the command is to be
+// interrupted, SIGINT to its process group and the same grace come first.
 type ending struct {
 	attempt *attempt
 	step    endStep
 	next    time.Time    // when the next step is due; zero: none is
-	termed  time.Time    // when SIGTERM was sent
+	termed  time.Time    // when SIGTERM was sent, or SIGINT while that was enough
 	giveUp  time.Time    // when to stop waiting for a process that SIGKILL does not end
 	cause   error        // why the run is incomplete: the context's error
 	tree    func() []int // lists the tree, if a tracer knows it better than /proc
@@ -69,6 +70,7 @@ type endStep int
 
 const (
 	running endStep = iota
+	interrupted
 	terminated
 	killed
 )
@@ -93,7 +95,7 @@ func (e *ending) contextEnded(now time.Time) {
 		e.cause = fmt.Errorf("%s: ended after %v: %w", a.cmd, now.Sub(a.run.Start).Round(time.Millisecond), ctxErr(a.ctx))
 	}
 	if e.step == running {
-		e.terminate(now)
+		e.begin(now)
 	}
 }
 
@@ -105,6 +107,8 @@ func (e *ending) tick(now time.Time) error {
 	switch e.step {
 	case running:
 		e.attempt.run.TimedOut = true
+		e.begin(now)
+	case interrupted:
 		e.terminate(now)
 	case terminated:
 		e.step, e.giveUp = killed, now.Add(killLimit)
@@ -119,6 +123,18 @@ func (e *ending) tick(now time.Time) error {
 		e.next = now.Add(killAgain)
 	}
 	return nil
+}
+
+// begin takes the first step.
+func (e *ending) begin(now time.Time) {
+	if cmd := e.attempt.cmd; cmd.Interrupt && cmd.grace() > 0 {
+		e.step, e.termed, e.next = interrupted, now, now.Add(cmd.grace())
+		// By group, as a terminal does: a program that gives its children a group of
+		// their own counts on passing the interrupt on itself.
+		_ = unix.Kill(-e.attempt.pid, unix.SIGINT)
+		return
+	}
+	e.terminate(now)
 }
 
 // terminate sends SIGTERM to the tree, and is followed by SIGKILL after the grace.
@@ -159,7 +175,7 @@ func (e *ending) members() []int {
 // at the same time and have the rest of the same grace.
 func (e *ending) graceLeft() time.Duration {
 	wait := patience + e.attempt.morePatience
-	if e.step != terminated {
+	if e.step != terminated && e.step != interrupted {
 		return wait
 	}
 	return max(wait, time.Until(e.termed.Add(e.attempt.cmd.grace())))

@@ -21,6 +21,7 @@ func treeAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true}
 
 func plant(p *os.Process) (*tree, error) { return &tree{group: p.Pid}, nil }
 
+func (t *tree) interrupt() { _ = unix.Kill(-t.group, unix.SIGINT) }
 func (t *tree) terminate() { _ = unix.Kill(-t.group, unix.SIGTERM) }
 func (t *tree) kill()      { _ = unix.Kill(-t.group, unix.SIGKILL) }
 func (t *tree) close()     {}

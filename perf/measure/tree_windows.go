@@ -83,6 +83,9 @@ func (t *tree) resume() error {
 	return fmt.Errorf("find thread of process %d: %w", t.pid, err)
 }
 
+// interrupt is all that a process without a console can be asked by, and terminate
+// asks once more.
+func (t *tree) interrupt() { t.terminate() }
 func (t *tree) terminate() { _ = windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, t.pid) }
 func (t *tree) kill()      { _ = windows.TerminateJobObject(t.job, 1) }
 func (t *tree) close()     { _ = windows.CloseHandle(t.job) }

@@ -99,9 +99,9 @@ func TestPresetsMeasureWhatTheyBuilt(t *testing.T) {
 
 func TestPresetWorkloads(t *testing.T) {
 	for name, want := range map[string][]string{
-		"cleanroom":    {"build", "cli startup", "self-test", "test suite", "validate"},
-		"clnrm":        {"build", "cli startup", "self-test", "test suite", "validate"},
-		"clnrm binary": {"cli startup", "self-test", "validate"},
+		"cleanroom":    {"build", "cli startup", "hot reload", "hot reload complex", "hot reload medium", "self-test", "test suite", "validate"},
+		"clnrm":        {"build", "cli startup", "hot reload", "hot reload complex", "hot reload medium", "self-test", "test suite", "validate"},
+		"clnrm binary": {"cli startup", "hot reload", "hot reload complex", "hot reload medium", "self-test", "validate"},
 		"cargo bin":    {"build", "cli startup", "test suite"},
 		"cargo bins":   {"build", "test suite"},
 		"cargo lib":    {"build", "test suite"},

@@ -1,6 +1,8 @@
 package suite
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -10,7 +12,7 @@ import (
 type Mode struct {
 	Name string
 	// Budget is for the repeated runs of the whole suite. One-shots come on top,
-	// because nobody can make a build shorter.
+	// because nobody can make a build shorter, and so do hot reloads.
 	Budget time.Duration
 	// Share is the most that one workload may take of it.
 	Share time.Duration
@@ -19,12 +21,15 @@ type Mode struct {
 	Narrow float64
 	// Min and Max bound the timed runs of a workload that names none.
 	Min, Max int
+	// Tail is how many reloads bound the quantile that the mode can afford to bound,
+	// one-sided at 95 %: 59 for 0.95, 299 for 0.99 (order statistics).
+	Tail int
 }
 
 // The modes.
 var (
-	Quick = Mode{Name: "quick", Budget: 60 * time.Second, Share: 15 * time.Second, Narrow: 0.10, Min: 10, Max: 100}
-	Full  = Mode{Name: "full", Budget: 12 * time.Minute, Share: 3 * time.Minute, Narrow: 0.02, Min: 20, Max: 1000}
+	Quick = Mode{Name: "quick", Budget: 60 * time.Second, Share: 15 * time.Second, Narrow: 0.10, Min: 10, Max: 100, Tail: 59}
+	Full  = Mode{Name: "full", Budget: 10 * time.Minute, Share: 3 * time.Minute, Narrow: 0.02, Min: 20, Max: 1000, Tail: 299}
 )
 
 // ModeNamed returns the mode called name; an empty name means quick.
@@ -54,6 +59,9 @@ type Step struct {
 	// Firm says that the workload states its fewest runs itself, so that they are
 	// made however long they take.
 	Firm bool
+	// ByCost says that the number of runs is decided by what the warm-up takes: Max
+	// where a run takes less than [FirmReload], else what fits into the budget.
+	ByCost bool
 }
 
 // Expected is about how long the step's timed runs take: the cost of a one-shot, or
@@ -61,6 +69,9 @@ type Step struct {
 func (s Step) Expected() time.Duration {
 	if s.OneShot || !s.Wanted {
 		return s.Cost
+	}
+	if s.ByCost {
+		return max(s.Budget, time.Duration(s.Max)*FirmReload)
 	}
 	return s.Budget
 }
@@ -70,7 +81,7 @@ func (s Step) Expected() time.Duration {
 func (s Suite) Plan(m Mode, wanted map[string]bool) []Step {
 	repeated := 0
 	for _, w := range s.Workloads {
-		if wanted[w.Name] && !w.OneShot {
+		if wanted[w.Name] && !w.OneShot && w.Watch == nil {
 			repeated++
 		}
 	}
@@ -93,6 +104,10 @@ func (s *Step) fit(m Mode, share time.Duration) {
 		s.Min, s.Max, s.Warmup, s.Memory = 1, 1, 0, 0
 		return
 	}
+	if s.Watch != nil {
+		s.fitReloads(m)
+		return
+	}
 	s.Firm = s.Min > 0
 	if s.Max == 0 {
 		s.Max = m.Max
@@ -104,6 +119,17 @@ func (s *Step) fit(m Mode, share time.Duration) {
 		s.Budget = share
 	}
 	s.Max = max(s.Max, s.Min)
+}
+
+// fitReloads plans the reloads of one file: those whose tail is judged get the mode's
+// share of the time, those that are shown beside them a third of it.
+func (s *Step) fitReloads(m Mode) {
+	runs, share := 2*m.Min, m.Share/3
+	if slices.ContainsFunc(s.Objectives, func(o Objective) bool { return o.Quantile > 0.5 }) {
+		runs, share = cmp.Or(m.Tail, m.Max), m.Share
+	}
+	s.ByCost, s.Min, s.Max, s.Warmup = true, 1, cmp.Or(s.Max, runs), max(s.Warmup, 1)
+	s.Budget = cmp.Or(s.Budget, share)
 }
 
 // Objectives of the seed that presets share.

@@ -42,9 +42,10 @@ func Cleanroom(dir, exe string) Suite {
 	test := Work + "/bin/cleanroom.test" + exe
 	goBuild := []string{"CGO_ENABLED=0"}
 	clean := []string{"HOME=" + Work + "/home", "CLEANROOM_CACHE=" + Work + "/cache"}
+	reload := reloader{bin: bin, env: []string{"CLEANROOM_CACHE=" + Work + "/cache"}, needs: []string{"build"}, stages: cleanroomStages(), content: cleanroomFile}
 	return Suite{
 		Name: "cleanroom", Subject: "the embedded cleanroom subject", Dir: dir,
-		Workloads: []Workload{
+		Workloads: append([]Workload{
 			{
 				Name:     "build",
 				Command:  Command{[]string{"go", "build", "-trimpath", "-o", bin, SubjectPackage}, dir, goBuild},
@@ -71,8 +72,8 @@ func Cleanroom(dir, exe string) Suite {
 			},
 			selfTest(bin, dir, clean),
 			validate(bin, dir, clean),
-		},
-		Objectives: []Objective{buildTime(), cliStartup(), testSuite(), memory()},
+		}, reload.workloads()...),
+		Objectives: append([]Objective{buildTime(), cliStartup(), testSuite(), memory()}, reload.objectives()...),
 	}
 }
 
@@ -148,7 +149,9 @@ func Clnrm(o ClnrmOptions) Suite {
 		},
 		selfTest(bin, o.Dir, env), validate(bin, o.Dir, env),
 	}
-	s.Objectives = append(s.Objectives, cliStartup(), memory())
+	reload := reloader{bin: bin, env: []string{"NO_COLOR=1"}, needs: []string{"build"}, stages: clnrmStages(), content: clnrmFile}
+	runs = append(runs, reload.workloads()...)
+	s.Objectives = append(append(s.Objectives, cliStartup(), memory()), reload.objectives()...)
 	if o.Binary != "" {
 		for i := range runs {
 			runs[i].Needs = nil

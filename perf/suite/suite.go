@@ -111,6 +111,9 @@ type Workload struct {
 	// Tests counts the tests of a run. A run in which none ran, or one failed, has
 	// failed whatever its exit status.
 	Tests *Tests
+
+	// Watch is set where the command does not end but watches a folder.
+	Watch *Watch
 }
 
 // Items says how many things a run works through.
@@ -203,6 +206,9 @@ func (s Suite) CheckValid() error {
 			return fmt.Errorf("suite %s: the objective %q stands there twice", s.Name, o.Name)
 		}
 		names[o.Name] = true
+		if w, _ := s.Workload(o.Workload); !w.judgeable(o.Metric.Name) {
+			return fmt.Errorf("suite %s: objective %q is on %s, which no reload of %q has", s.Name, o.Name, o.Metric.Name, w.Name)
+		}
 		if err := o.check(); err != nil {
 			return fmt.Errorf("suite %s: objective %q: %w", s.Name, o.Name, err)
 		}
@@ -302,5 +308,8 @@ func (w Workload) Expand(work string) Workload {
 		files[i] = File{expand(f.Name, work), expand(f.Content, work)}
 	}
 	w.Files = files
+	if w.Watch != nil {
+		w.Watch = w.Watch.expand(work)
+	}
 	return w
 }

@@ -34,7 +34,7 @@ func (w Workload) check() error {
 			return fmt.Errorf("the file %q under Files must lie below %s", f.Name, Work)
 		}
 	}
-	return nil
+	return w.checkWatch()
 }
 
 // belowWork reports whether name is something in the folder of the run, also when the

@@ -2,6 +2,7 @@
 //! part of TOML that test files are made of, and checks what the files say.
 
 mod testfile;
+mod watch;
 
 use std::env;
 use std::fs;
@@ -9,7 +10,7 @@ use std::process::exit;
 
 use testfile::TestFile;
 
-const USAGE: &str = "usage: clnrm [--help] | self-test | validate FILE...";
+const USAGE: &str = "usage: clnrm [--help] | self-test | validate FILE... | run --watch --force DIR";
 
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -21,6 +22,7 @@ fn main() {
             true
         }
         ["self-test"] => self_test(),
+        ["run", "--watch", "--force", dir] => watch::watch(dir),
         ["validate", files @ ..] if !files.is_empty() => validate(files),
         _ => {
             eprintln!("{USAGE}");

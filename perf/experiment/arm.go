@@ -3,6 +3,7 @@ package experiment
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,6 +34,9 @@ func (p Processes) Arm(ref string, step suite.Step, side int, aliases []string, 
 	for _, work := range builds {
 		jobs = append(jobs, p.jobs(step, work, aliases))
 	}
+	if step.Watch != nil {
+		return watchArm(ref, side, jobs)
+	}
 	return Arm{
 		Ref: ref,
 		Setup: func(ctx context.Context) error {
@@ -61,6 +65,23 @@ func (p Processes) Arm(ref string, step suite.Step, side int, aliases []string, 
 			return nil
 		},
 	}
+}
+
+// watchArm is the arm of a command that watches. Of two of them only one can be measured
+// at a time, so each run starts the command, makes one save, and ends it again; what is
+// compared is the reload alone.
+func watchArm(ref string, side int, jobs [][]*job) Arm {
+	return Arm{Ref: ref, Run: func(ctx context.Context, v Variation) (o Observation, err error) {
+		of := jobs[v.build(side, len(jobs))]
+		j := *of[v.Path%uint(len(of))]
+		j.w.CPUs, j.pad = v.CPUs, v.Pad
+		r := newReloads(j)
+		defer func() { err = errors.Join(err, cleanup(ctx, r.runner())) }()
+		if err := r.start(ctx); err != nil {
+			return Observation{}, err
+		}
+		return r.reload(ctx)
+	}}
 }
 
 // jobs are the step in the folder work, by that name first and then by its aliases.

@@ -15,6 +15,8 @@ var Aliases = map[string]interface{}{
 	"benchmark-all":       targets.BenchmarkAll,
 	"bench-hot-reload":    targets.BenchHotReload,
 	"cleanroom-slo-check": targets.CleanroomSloCheck,
+	"compare-refs":        targets.CompareRefs,
+	"self-test":           targets.SelfTest,
 	"baseline-save":       targets.Baseline.Save,
 	"baseline-list":       targets.Baseline.List,
 	"baseline-show":       targets.Baseline.Show,

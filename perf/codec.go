@@ -83,6 +83,11 @@ func (r *Result) normalised() *Result {
 	for i := range c.Comparisons {
 		a := &c.Comparisons[i]
 		a.Old.Samples, a.New.Samples = nonNil(a.Old.Samples), nonNil(a.New.Samples)
+		if a.Control != nil {
+			c := *a.Control
+			c.Old, c.New = nonNil(c.Old), nonNil(c.New)
+			a.Control = &c
+		}
 	}
 	return &c
 }

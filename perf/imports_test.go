@@ -26,6 +26,7 @@ var policy = map[string][]string{
 	"perf/suite":     {"perf"},
 	"perf/stats":     {"perf"},
 	"perf/profileio": {"perf"},
+	"perf/benchio":   {"perf"},
 
 	// The test bed of stats: simulated and recorded machines, rivals, and a table. It is
 	// apart so that nobody who compares carries its traces.
@@ -40,7 +41,7 @@ var policy = map[string][]string{
 	"perf/container/probe": {},
 
 	// L3: compose. report renders what experiment reports while it runs.
-	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/measure", "perf/baseline"},
+	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/benchio", "perf/measure", "perf/baseline"},
 	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment"},
 
 	// L4: the only place for mage, environment variables, exit status and os.Stdout.
@@ -70,6 +71,7 @@ var owners = map[string][]string{
 	"golang.org/x/text":                {"perf/report"},
 	"golang.org/x/mod":                 {"perf/targets"},
 	"github.com/aclements/go-moremath": {"perf/stats/proof"},
+	"golang.org/x/perf":                {"perf/benchio"},
 }
 
 // vague are names that say nothing about what a package is for.

@@ -213,8 +213,30 @@ type Arm struct {
 	Center  *float64 `json:"median"`
 }
 
+// A Void is a pair of runs that does not count, because one of them failed. Pair is its
+// place in the order, from 0.
+type Void struct {
+	Pair   int    `json:"pair"`
+	Reason string `json:"reason"`
+}
+
+// A Control is the negative control of a paired comparison: pairs in which the old side
+// ran against itself. The two samples are of equal length; Evidence is that of the whole
+// session against "no difference" in such pairs, since those of one comparison are too
+// few to prove anything.
+type Control struct {
+	Old      Sample   `json:"old"`
+	New      Sample   `json:"new"`
+	Evidence *float64 `json:"evidence"`
+}
+
 // A Comparison is one metric of one workload, old against new. Ratio is new/old
 // with its interval Low to High, null where there are too few values for one.
+//
+// Order has two letters for each pair that was begun, in the order in which its runs
+// were made: A is old and B is new. Lower case is a control pair, in which a and b are
+// both runs of the old side. Voids lists those of them that failed. The samples of both
+// arms hold the pairs that counted, in the same order.
 type Comparison struct {
 	Workload  string   `json:"workload"`
 	Metric    string   `json:"metric"`
@@ -235,6 +257,20 @@ type Comparison struct {
 	Evidence  *float64 `json:"evidence"`
 	Pairs     int      `json:"pairs"`
 	Reason    string   `json:"reason"`
+	// GateReason says why this metric decides, fixed before the first pair.
+	GateReason string `json:"gateReason,omitempty"`
+	// Exact says that the metric takes the same value in every run of a side, so that
+	// the two values are compared as they are.
+	Exact bool `json:"exact,omitempty"`
+	// Needed is about how many more pairs a verdict takes; 0 where there is one, or where
+	// that cannot be told.
+	Needed  int      `json:"needed,omitempty"`
+	Voids   []Void   `json:"voids,omitempty"`
+	Control *Control `json:"control,omitempty"`
+	// CPUs are the processors that both sides were pinned to; empty means none.
+	CPUs []int `json:"cpus,omitempty"`
+	// Builds is how many times each side was built; 0 means that nothing was.
+	Builds int `json:"builds,omitempty"`
 }
 
 // A Result is one run of a suite. Its JSON is a promise: keys may be added, and

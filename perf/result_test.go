@@ -50,6 +50,8 @@ func fullResult() *Result {
 			Old: Arm{"main", Sample{0.002, 0.0021}, value(0.00205)}, New: Arm{"HEAD", Sample{0.0022, 0.0023}, value(0.00225)}, Order: "ABBA",
 			Seed: 1<<64 - 1, Verdict: Slower, Alpha: 0.01, MinEffect: 0.02, Ratio: value(1.1), Low: value(1.05),
 			High: value(1.15), Evidence: value(143.2), Pairs: 2, Reason: "the interval lies above 1.02",
+			GateReason: "it computes on one thread", Exact: true, Needed: 4, Voids: []Void{{Pair: 1, Reason: "exit status 1"}},
+			Control: &Control{Sample{0.002}, Sample{0.0021}, value(0.9)}, CPUs: []int{1}, Builds: 1,
 		}},
 		Warnings: []Warning{{WarnEnvironment, "the governor is powersave; set it to performance"}},
 	}

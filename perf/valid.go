@@ -252,8 +252,19 @@ func (c *Comparison) check() *problem {
 		c.New.Samples.check().under("new", "samples"),
 		checkNumbers(number{"alpha", &c.Alpha}, number{"minEffect", &c.MinEffect}, number{"ratio", c.Ratio},
 			number{"low", c.Low}, number{"high", c.High}, number{"evidence", c.Evidence}),
-		checkCount("pairs", c.Pairs),
+		checkCount("pairs", c.Pairs), checkCount("needed", c.Needed), checkCount("builds", c.Builds),
+		c.Control.check().under("control"),
 		ordered(c.Low, c.High))
+}
+
+func (c *Control) check() *problem {
+	if c == nil {
+		return nil
+	}
+	if len(c.Old) != len(c.New) {
+		return &problem{[]any{"new"}, fmt.Sprintf("%d control runs on one side and %d on the other", len(c.Old), len(c.New))}
+	}
+	return first(c.Old.check().under("old"), c.New.check().under("new"), checkNumbers(number{"evidence", c.Evidence}))
 }
 
 // ordered checks an interval whose ends may be missing.

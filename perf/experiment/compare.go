@@ -171,12 +171,20 @@ func (p Policy) ComparisonStatus(list []perf.Comparison) int {
 	return perf.WorstExit(statuses...)
 }
 
+// PairedStatus is the exit status that a run deserves which compared pairs: as
+// ComparisonStatus, and 1 for a workload that failed or a run that was cut short.
+func (p Policy) PairedStatus(r *perf.Result) int {
+	return perf.WorstExit(workloadStatus(r), p.ComparisonStatus(r.Comparisons))
+}
+
 func (p Policy) comparison(c perf.Comparison) int {
 	switch {
 	case c.Verdict == perf.Slower:
 		return perf.ExitGate
 	case c.Verdict == perf.Invalid:
 		return perf.ExitFailure
+	case len(c.New.Samples) == 0 && slices.Contains(p.AllowUnmeasured, c.Workload):
+		return perf.ExitOK
 	case len(c.New.Samples) == 0, c.Verdict == perf.VerdictUnsure && p.Strict:
 		return perf.ExitUnjudged
 	}

@@ -34,17 +34,19 @@ func gitEnvironment(base []string) []string {
 	return append(out, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
 }
 
+func gitCommand(dir string, args ...string) measure.Command {
+	return measure.Command{Args: append([]string{"git"}, args...), Dir: dir, Env: gitEnvironment(os.Environ())}
+}
+
 // git runs git in dir and returns what it prints. It runs like a measured command, so
 // that an interruption gives it time to tidy up and ends what it has started, too.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
 	var stdout bytes.Buffer
-	cmd := measure.Command{
-		Args: append([]string{"git"}, args...), Dir: dir, Env: gitEnvironment(os.Environ()),
-		OnOutput: func(stream int, p []byte, _ time.Time) {
-			if stream == measure.Stdout {
-				stdout.Write(p)
-			}
-		},
+	cmd := gitCommand(dir, args...)
+	cmd.OnOutput = func(stream int, p []byte, _ time.Time) {
+		if stream == measure.Stdout {
+			stdout.Write(p)
+		}
 	}
 	run, err := cmd.Run(ctx)
 	if err == nil {

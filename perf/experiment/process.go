@@ -23,6 +23,10 @@ type Processes struct {
 	Work string
 	// Logs is a folder that gets the output of whatever fails.
 	Logs string
+	// Env is added to the environment of every command, KEY=VALUE.
+	Env []string
+	// Root is the folder that aliases are other paths of; empty means Work.
+	Root string
 	// Containers, if set, is called before a command that watches is started. Such a
 	// command is ended by an interrupt, in which clnrm leaves the containers of the
 	// moment behind; so remove is called once the command is gone, and removes those
@@ -49,6 +53,7 @@ type job struct {
 	Processes
 	w     suite.Workload
 	clean bool // empty Fresh and use CleanEnv
+	pad   int  // bytes by which the environment of the measured command grows
 }
 
 // setup writes the inputs and runs the commands that come before all runs.
@@ -202,6 +207,7 @@ func (j *job) main() measure.Command {
 	}
 	cmd := j.command(c)
 	cmd.CPUs, cmd.Timeout = j.w.CPUs, j.w.Timeout
+	cmd.Env = padded(cmd.Env, j.pad)
 	return cmd
 }
 
@@ -210,7 +216,7 @@ func (j *job) command(c suite.Command) measure.Command {
 	if dir, err := filepath.Abs(c.Dir); c.Dir != "" && err == nil {
 		base = environment(base, []string{"PWD=" + dir}) // as a shell would have it
 	}
-	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(base, c.Env), Timeout: time.Hour}
+	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(environment(base, j.Env), c.Env), Timeout: time.Hour}
 }
 
 // environment is base with the entries of add, of which a later one replaces an

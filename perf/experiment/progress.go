@@ -109,6 +109,14 @@ func (c *contentionSum) warning(pinned []int) string {
 	return seen + ": trust cpu more than wall, and " + remedy
 }
 
+// paired sums the contention of a comparison up, whose runs share it between its sides.
+func (c *contentionSum) paired() string {
+	if _, seen := c.worst(); seen != "" {
+		return seen + ": both sides had their share of it, so that it makes no difference, but it takes more pairs"
+	}
+	return ""
+}
+
 // LearnCosts replaces the expected cost of the one-shots among steps by what they took
 // in an earlier run.
 func LearnCosts(steps []suite.Step, earlier *perf.Result) {

@@ -155,6 +155,11 @@ func comparisonRule(out *writer, list []perf.Comparison, st Style) {
 // ComparisonHeadline says in one line what made a comparison end as it did.
 func ComparisonHeadline(r *perf.Result) string {
 	var slower, others []string
+	for _, w := range r.Workloads {
+		if w.State == perf.StateFailed {
+			others = append(others, w.Name+" failed")
+		}
+	}
 	for _, c := range r.Comparisons {
 		if !c.Gate {
 			continue
@@ -173,6 +178,8 @@ func ComparisonHeadline(r *perf.Result) string {
 		return clean(strings.Join(slower, ", "))
 	case len(others) > 0:
 		return clean(strings.Join(others, ", "))
+	case !r.Complete:
+		return "the run did not come to its end"
 	}
 	return nothingCompared
 }

@@ -17,14 +17,14 @@ const memoryRuns = 5
 // validateFiles is how many test files the workload validate reads.
 const validateFiles = 200
 
-// What names the cause in the output of a failed command, see [Workload.Cause].
-const (
-	// rustc puts the place below the error, libtest the test before its verdict.
-	// "could not compile" and "test failed, to rerun" come after what they sum up.
-	cargoCause = `(?m)^(error(?:\[E\d+\])?: .*)(?:\n\s*(--> \S+))?|^(test \S.* \.\.\. FAILED)$`
-	// A compiler's line begins with the file; what a test logs is indented.
-	goCause = `(?m)^\S*\.go:\d+(?::\d+)?: .*|^\s*--- FAIL: .*|^panic: .*`
-)
+// cargoCause names the cause in the output of cargo, see [Workload.Cause]. rustc puts the
+// place below the error, libtest the test before its verdict. "could not compile" and
+// "test failed, to rerun" come after what they sum up.
+const cargoCause = `(?m)^(error(?:\[E\d+\])?: .*)(?:\n\s*(--> \S+))?|^(test \S.* \.\.\. FAILED)$`
+
+// GoCause finds the cause in the output of the go command and of Go tests, see
+// [Workload.Cause]. A compiler's line begins with the file; what a test logs is indented.
+const GoCause = `(?m)^\S*\.go:\d+(?::\d+)?: .*|^\s*--- FAIL: .*|^panic: .*`
 
 // goFetch makes the go command fetch the modules that the packages need. Not go mod
 // download: that fetches what other systems need, too, and fails without a network
@@ -52,7 +52,7 @@ func Cleanroom(dir, exe string) Suite {
 				Setup:    []Command{goFetch(dir, SubjectPackage)},
 				Fresh:    []string{Work + "/gocache"},
 				CleanEnv: []string{"GOCACHE=" + Work + "/gocache"},
-				Creates:  []string{bin}, Cause: goCause,
+				Creates:  []string{bin}, Cause: GoCause,
 				OneShot: true, Cost: 20 * time.Second, Timeout: 15 * time.Minute,
 			},
 			{
@@ -65,7 +65,7 @@ func Cleanroom(dir, exe string) Suite {
 				Name:    "test suite",
 				Command: Command{[]string{test, "-test.v", "-test.count=1"}, path.Join(dir, "perf/subject/cleanroom"), nil},
 				Setup:   []Command{{[]string{"go", "test", "-c", "-o", test, SubjectPackage}, dir, goBuild}},
-				Cause:   goCause,
+				Cause:   GoCause,
 				Warmup:  1, Memory: 1, Timeout: 10 * time.Minute,
 				Tests: &Tests{Passed: Count{`^\s*--- PASS: `}, Failed: Count{`^\s*--- FAIL: `}},
 				Items: &Items{Unit: "tests", Count: Count{`^\s*--- (?:PASS|FAIL): `}},
@@ -251,7 +251,7 @@ func GoModule(o GoModuleOptions) Suite {
 		Command:  Command{Args: []string{"go", "build", "-o", cmp.Or(o.Null, "/dev/null"), "./..."}, Dir: o.Dir},
 		Setup:    []Command{goFetch(o.Dir, "./...")},
 		Fresh:    []string{Work + "/gocache"},
-		CleanEnv: []string{"GOCACHE=" + Work + "/gocache"}, Cause: goCause,
+		CleanEnv: []string{"GOCACHE=" + Work + "/gocache"}, Cause: GoCause,
 		OneShot: true, Cost: 30 * time.Second, Timeout: time.Hour,
 	}
 	s.Objectives = []Objective{buildTime()}
@@ -267,7 +267,7 @@ func GoModule(o GoModuleOptions) Suite {
 		Name:    "test suite",
 		Command: Command{Args: []string{"go", "test", "-count=1", "-json", "./..."}, Dir: o.Dir},
 		Setup:   []Command{{Args: []string{"go", "test", "-count=1", "-run=^$", "./..."}, Dir: o.Dir}},
-		Cause:   goCause,
+		Cause:   GoCause,
 		Warmup:  1, Memory: 1, Timeout: time.Hour,
 		Tests: &Tests{Passed: Count{`"Action":"pass".*"Test":`}, Failed: Count{`"Action":"fail".*"Test":`}},
 		Items: &Items{Unit: "tests", Count: Count{`"Action":"(?:pass|fail)".*"Test":`}},

@@ -125,6 +125,8 @@ type compareOptions struct {
 	acrossMachines bool
 	run            string
 	json           bool
+	remeasure      bool
+	budget         string
 }
 
 // commensurable says why now cannot be set against the baseline old: it is the run that the
@@ -143,6 +145,12 @@ func commensurable(old, now *perf.Result, acrossMachines bool) error {
 
 // baselineCompare is the target baseline:compare.
 func baselineCompare(ctx context.Context, name string, o compareOptions) error {
+	if o.remeasure {
+		return remeasured(ctx, name, o)
+	}
+	if o.budget != "" {
+		return bare(perf.Usagef("-budget is for -remeasure: without it nothing is measured"))
+	}
 	s, err := openShelf(ctx)
 	if err != nil {
 		return bare(err)

@@ -131,6 +131,18 @@ type run struct {
 	dir    string
 	result *perf.Result
 	policy experiment.Policy
+	// judge says which exit status the result deserves, and headline why; nil is that
+	// of a suite that was measured.
+	judge    func(*perf.Result) int
+	headline func(*perf.Result) string
+}
+
+// exit is the exit status that the result deserves.
+func (r *run) exit(res *perf.Result) int {
+	if r.judge != nil {
+		return r.judge(res)
+	}
+	return r.policy.Status(res)
 }
 
 // openRun makes the run's folder.
@@ -192,7 +204,7 @@ func (r *run) engine(ctx context.Context, steps []suite.Step) error {
 		Announce: r.status.Announce,
 		Progress: r.status.Progress,
 		Done: func(res *perf.Result) error {
-			res.Exit = r.policy.Status(res)
+			res.Exit = r.exit(res)
 			_, err := r.store.Write(res)
 			return err
 		},
@@ -210,7 +222,7 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 		err = nil // the interruption is the cause of whatever went wrong since
 	}
 	err = errors.Join(err, r.space.Close())
-	r.result.Exit = perf.WorstExit(r.policy.Status(r.result), perf.ExitStatus(err))
+	r.result.Exit = perf.WorstExit(r.exit(r.result), perf.ExitStatus(err))
 	path, werr := r.store.Write(r.result)
 	err = errors.Join(err, werr)
 	if serr := r.show(r.result, json, show); serr != nil {
@@ -226,5 +238,9 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 	if err := report.Saved(r.err, filepath.ToSlash(path), status, time.Since(r.began)); err != nil {
 		return ended(perf.WorstExit(status, perf.ExitFailure), "%w", err)
 	}
-	return ended(status, "%s", report.Headline(r.result))
+	headline := report.Headline
+	if r.headline != nil {
+		headline = r.headline
+	}
+	return ended(status, "%s", headline(r.result))
 }

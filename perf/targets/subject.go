@@ -88,6 +88,11 @@ func subject(ctx context.Context) (source, error) {
 	if used != nil {
 		return source{suite: *used}, nil
 	}
+	return shownBy(ctx, root)
+}
+
+// shownBy is what the root of a project shows.
+func shownBy(ctx context.Context, root string) (source, error) {
 	module, err := goModule(filepath.Join(root, "go.mod"))
 	switch {
 	case err != nil:

@@ -167,6 +167,133 @@ func Time(ctx context.Context, command string,
 	})
 }
 
+// Compare tells which of two commands is slower: mage compare "COMMAND A" "COMMAND B".
+//
+// Both run in pairs, in an order that a coin decides, until the answer is certain or
+// the budget is spent. SLOWER and FASTER are about B as against A and wrong in at most
+// 1 % of comparisons; NO CHANGE proves a difference of less than 2 %. CPU time decides
+// for what computes on one thread, wall time for what waits, both for what is parallel.
+//
+// Examples:
+//
+//	go tool mage compare "gzip -6 -c data" "gzip -9 -c data"
+//	go tool mage compare "sort a.txt" "sort --parallel=1 a.txt" -budget=30s -json
+//
+// Exit status: 0; 3 if B is SLOWER; 1 if a command failed, or the harness itself made a
+// difference (INVALID); 2 if the call makes no sense.
+//
+//mage:multiline
+func Compare(ctx context.Context, old, new string, //nolint:revive // Mage shows these names
+	budget *string, /* time for the pairs; default 2m */
+	minEffect *string, /* the change that counts; default 2% */
+	metric *string, /* decide by wall, cpu, user or system (default: what the warm-up shows) */
+	seed *int, /* replay the order of an earlier comparison */
+	setup *string, /* command run once before everything */
+	prepare *string, /* command run before each run */
+	conclude *string, /* command run after each run */
+	cleanup *string, /* command run once at the end */
+	cpu *string, /* pin to these processors, as 1 or 0,1 (default: a quiet one for what computes on one thread) */
+	shell *bool, /* run the commands by the system's shell */
+	timeout *string, /* end a run after this time, as 10s */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return compared(ctx, compareTwo{
+		pairOptions: pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, json: is(json)},
+		old:         old, new: new, setup: str(setup), prepare: str(prepare), conclude: str(conclude), cleanup: str(cleanup),
+		cpu: str(cpu), shell: is(shell), timeout: str(timeout),
+	})
+}
+
+// CompareRefs tells whether a git ref is slower than another: mage compareRefs OLD NEW.
+//
+// Each ref is checked out into a worktree of its own, built once with a build cache of
+// its own, and removed afterwards; the checkout and the index are only read. WORKTREE
+// names the changes that are not committed. The workloads of the suite are compared (a
+// clean build only with -workload=build), and in a Go module every benchmark of
+// go test -bench, in rounds of random order.
+//
+// Examples:
+//
+//	go tool mage compareRefs main HEAD
+//	go tool mage compareRefs HEAD WORKTREE -workload='cli startup,BenchmarkParse'
+//
+// Exit status: 0; 3 if NEW is SLOWER; 1 if a ref is not there or does not build, a
+// workload failed, or nothing was compared; 2 if the call makes no sense.
+//
+//mage:multiline
+func CompareRefs(ctx context.Context, old, new string, //nolint:revive // Mage shows these names
+	workload *string, /* comma list of workloads, by unique prefix, and of benchmarks, by what begins their name */
+	rebuilds *int, /* builds of each ref, with a layout of their own; default 1 */
+	budget *string, /* time for the pairs of each workload; default 2m */
+	benchBudget *string, /* time for the pairs of each Go benchmark; default 10s */
+	minEffect *string, /* the change that counts; default 2% */
+	metric *string, /* decide by wall, cpu, user or system (default: what the warm-up shows) */
+	seed *int, /* replay the order of an earlier comparison */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, json: is(json)}
+	return comparedRefs(ctx, refOptions{
+		pairOptions: pairs, workloads: str(workload), rebuilds: number(rebuilds, 0), benchBudget: str(benchBudget), policy: experiment.Policy{Gate: true},
+	}, old, new)
+}
+
+// Regressions is the gate of a branch: it compares HEAD with where it left its base.
+//
+// It is compareRefs of the merge base and HEAD, over the workloads of the suite and all
+// Go benchmarks, with the rate of false alarms controlled over all of them together
+// (e-BH). The base is -base, or GITHUB_BASE_REF, or origin/HEAD, or main; where that is
+// HEAD itself, its parent takes the place. Clean builds take -workload=build.
+//
+// Example:
+//
+//	go tool mage regressions -base=origin/main -budget=30s
+//
+// Exit status: 0; 3 something is SLOWER; 1 something failed, a ref does not build, the
+// clone is shallow, or nothing was compared; 4 what the base has was not measured (with
+// -strict also: is UNDECIDED). When several apply: 2, 3, 1, 4.
+//
+//mage:multiline
+func Regressions(ctx context.Context,
+	base *string, /* the branch that HEAD is to be merged into */
+	workload *string, /* comma list of workloads, by unique prefix, and of benchmarks, by what begins their name */
+	rebuilds *int, /* builds of each side, with a layout of their own; default 1 */
+	budget *string, /* time for the pairs of each workload; default 2m */
+	benchBudget *string, /* time for the pairs of each Go benchmark; default 10s */
+	minEffect *string, /* the change that counts; default 2% */
+	strict *bool, /* UNDECIDED fails, too (4) */
+	allowUnmeasured *string, /* comma list of workloads and benchmarks that HEAD may lack */
+	seed *int, /* replay the order of an earlier comparison */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), seed: seed, json: is(json)}
+	return regressed(ctx, refOptions{
+		pairOptions: pairs, workloads: str(workload), rebuilds: number(rebuilds, 0), benchBudget: str(benchBudget),
+		policy: experiment.Policy{Gate: true, Strict: is(strict)}, allow: str(allowUnmeasured),
+	}, str(base))
+}
+
+// SelfTest proves on this machine, now, that the gate works, and how well.
+//
+// Its work is this program itself. A command against itself must be NO CHANGE, one that is
+// slower by 5 or 20 % must be SLOWER, and a harness that favours one side must be caught
+// (INVALID). It prints the smallest slowdown that a comparison finds within the budget.
+//
+// Example:
+//
+//	go tool mage selfTest -budget=30s
+//
+// Exit status: 0 all of it came out; 1 something else did; 4 something did not come out
+// within the budget.
+//
+//mage:multiline
+func SelfTest(ctx context.Context,
+	budget *string, /* time for the pairs of each part; default 30s */
+	seed *int, /* replay the order of an earlier self-test */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return selfTested(ctx, pairOptions{budget: str(budget), seed: seed, json: is(json)})
+}
+
 // Baseline holds the targets that keep results and compare with them.
 type Baseline mg.Namespace
 
@@ -214,11 +341,13 @@ func (Baseline) Show(ctx context.Context, name string,
 // The two are of different sessions, so the comparison is unpaired: it can see large
 // changes, and calls everything that two sessions of one machine may differ by
 // UNDECIDED or NO CHANGE. A baseline of another machine is refused, unless
-// -acrossMachines, and then no time gates.
+// -acrossMachines, and then no time gates. With -remeasure the commit of the baseline is
+// built again and compared with the checkout in pairs, which sees changes of 2 %.
 //
-// Example:
+// Examples:
 //
 //	go tool mage baseline:compare main -gate
+//	go tool mage baseline:compare main -remeasure
 //
 // Exit status: 0; 1 if nothing could be compared; with -gate 3 for SLOWER and 4 for
 // what the run did not measure (with -strict also for UNDECIDED).
@@ -229,10 +358,14 @@ func (Baseline) Compare(ctx context.Context, name string,
 	strict *bool, /* with -gate: UNDECIDED fails too */
 	acrossMachines *bool, /* compare with a baseline of another machine */
 	run *string, /* id of the run to compare; default the newest */
+	remeasure *bool, /* build the baseline's commit again and compare in pairs */
+	budget *string, /* with -remeasure: time for the pairs of each workload; default 2m */
 	json *bool, /* print the comparison as JSON to stdout, and nothing else there */
 ) error {
 	policy := experiment.Policy{Gate: is(gate), Strict: is(strict)}
-	return baselineCompare(ctx, name, compareOptions{policy: policy, acrossMachines: is(acrossMachines), run: str(run), json: is(json)})
+	return baselineCompare(ctx, name, compareOptions{
+		policy: policy, acrossMachines: is(acrossMachines), run: str(run), remeasure: is(remeasure), budget: str(budget), json: is(json),
+	})
 }
 
 // str and is read optional flags, which Mage passes as pointers.

@@ -1,0 +1,112 @@
+package experiment
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// A character is what the warm-up shows of a command: how it uses processors. It decides
+// by which metric two versions of the command are compared.
+type character struct {
+	// busy is CPU time over the wall time in which the command did not wait for a
+	// processor that somebody else had: on a loaded machine the wall time alone would
+	// make everything look idle.
+	busy float64
+	// seen is false where the runs gave no CPU time.
+	seen bool
+}
+
+// usualBusy is which quantile of the runs says how busy a command is. Other work on the
+// machine makes a command look idle, also where no run delay tells (of threads beside the
+// main one), and nothing makes it look busier than it is; but a single run can be odd.
+const usualBusy = 0.8
+
+// Limits of the character. Below waits a command mostly waits, for a disk, a network or
+// a timer, and CPU time cannot see that it waits longer. Above parallelShare more than
+// one thread computes, and lost parallelism shows in wall time only.
+const waits = 0.8
+
+func (c character) parallel() bool { return c.seen && c.busy > parallelShare }
+func (c character) waiting() bool  { return !c.seen || c.busy < waits }
+
+// single reports whether one processor is all that the command uses.
+func (c character) single() bool { return c.seen && c.busy <= parallelShare }
+
+// characterise looks at the runs of a warm-up, of both arms.
+func characterise(runs []Observation) character {
+	var busy perf.Sample
+	for _, o := range runs {
+		cpu, has := o.value(perf.CPU)
+		wall, hasWall := o.value(perf.Wall)
+		if !has || !hasWall {
+			continue
+		}
+		ran := wall - o.Contention.RunDelay.Seconds()
+		if ran < wall/100 { // it waited all the time; the delay is a sum over CPUs on some kernels
+			ran = wall
+		}
+		busy = append(busy, cpu/max(ran, 1e-9))
+	}
+	if len(busy) == 0 {
+		return character{}
+	}
+	slices.Sort(busy)
+	return character{busy: busy[int(usualBusy*float64(len(busy)-1))], seen: true}
+}
+
+// value is what the run gave for the metric.
+func (o Observation) value(m perf.Metric) (float64, bool) {
+	for _, v := range o.Values {
+		if v.Metric == m {
+			return v.Value, true
+		}
+	}
+	return 0, false
+}
+
+// A gateRule is by which metrics a comparison is decided, fixed before its first pair.
+type gateRule struct {
+	metrics []perf.Metric // that share alpha
+	reason  string
+	// cpuBlind says that CPU time may not certify "no change".
+	cpuBlind bool
+}
+
+// has reports whether a metric gates.
+func (g gateRule) has(m perf.Metric) bool {
+	for _, own := range g.metrics {
+		if own.Name == m.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// chooseGate decides by which metrics a command is compared.
+func chooseGate(c character) gateRule {
+	busy := fmt.Sprintf("CPU time is %.2f of the time that it could run in", c.busy)
+	switch {
+	case !c.seen:
+		return gateRule{[]perf.Metric{perf.Wall}, "there is no CPU time to decide by", true}
+	case c.parallel():
+		return gateRule{[]perf.Metric{perf.CPU, perf.Wall}, "it computes on several threads (" + busy + "): lost parallelism shows in wall time only, so both decide, with half of alpha each", false}
+	case c.waiting():
+		return gateRule{[]perf.Metric{perf.Wall}, "it mostly waits (" + busy + "), and CPU time cannot see it wait longer", true}
+	}
+	return gateRule{[]perf.Metric{perf.CPU}, "it computes on one thread (" + busy + "), and other work on the machine hardly touches CPU time", false}
+}
+
+// gateNamed is the rule of a user who named the metric.
+func gateNamed(m perf.Metric, reason string, c character) gateRule {
+	return gateRule{[]perf.Metric{m}, cmp.Or(reason, "you named it"), c.waiting()}
+}
+
+// Warm-up of a pairing: enough runs to know the command, unless they take long.
+const (
+	warmupRuns = 10 // of each arm, at most
+	warmupTime = 500 * time.Millisecond
+)

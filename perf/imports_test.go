@@ -60,7 +60,7 @@ var policy = map[string][]string{
 var owners = map[string][]string{
 	"github.com/magefile/mage":         {"perf/targets"},
 	"github.com/shirou/gopsutil/v3":    {"perf/measure"},
-	"golang.org/x/sys":                 {"perf/measure", "perf/baseline"},
+	"golang.org/x/sys":                 {"perf/measure", "perf/baseline", "perf/container"},
 	"github.com/docker/docker":         {"perf/container"},
 	"github.com/containerd/errdefs":    {"perf/container"},
 	"github.com/fatih/color":           {"perf/report"},

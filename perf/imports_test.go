@@ -41,11 +41,11 @@ var policy = map[string][]string{
 	"perf/container/probe": {},
 
 	// L3: compose. report renders what experiment reports while it runs.
-	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/benchio", "perf/measure", "perf/baseline"},
+	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/benchio", "perf/measure", "perf/baseline", "perf/container"},
 	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment"},
 
 	// L4: the only place for mage, environment variables, exit status and os.Stdout.
-	"perf/targets": {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment", "perf/report"},
+	"perf/targets": {"perf", "perf/suite", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report"},
 
 	// The embedded subject is measured as a black box.
 	"perf/subject/cleanroom": {},

@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -181,29 +180,6 @@ func TestStageThatCannotBeTold(t *testing.T) {
 	}
 	if wall, _ := w.Series("wall"); len(wall.Samples) != 3 || len(w.Warnings) == 0 || w.Warnings[0].Kind != perf.WarnNotMeasured {
 		t.Errorf("%d samples of wall, warnings %+v", len(wall.Samples), w.Warnings)
-	}
-}
-
-// TestContainersLeftBehind: what the interrupted command has made is removed when it
-// is gone, and nothing is removed before.
-func TestContainersLeftBehind(t *testing.T) {
-	for _, trap := range []string{"none", "die"} {
-		var log []string
-		p := Processes{Containers: func(context.Context) (func(context.Context) error, error) {
-			log = append(log, "watch")
-			return func(context.Context) error {
-				log = append(log, "remove")
-				return nil
-			}, nil
-		}}
-		measureReloads(t, playClnrm(t, "trap="+trap), 1, p)
-		if strings.Join(log, " ") != "watch remove" {
-			t.Errorf("trap %s: %q", trap, log)
-		}
-	}
-	p := Processes{Containers: func(context.Context) (func(context.Context) error, error) { return nil, errors.New("no engine") }}
-	if w := measureReloads(t, playClnrm(t, ""), 1, p); w.State != perf.StateFailed || !strings.Contains(w.Reason, "no engine") {
-		t.Errorf("%s: %s", w.State, w.Reason)
 	}
 }
 

@@ -62,6 +62,10 @@ func planStep(out *writer, s suite.Step, dir string, st Style) {
 			}
 			line("empties", strings.Join(s.Fresh, ", ")+when)
 		}
+		if phase.name == "run" && s.Container != nil {
+			line("run", s.Container.String())
+			continue
+		}
 		for _, c := range phase.list {
 			line(phase.name, commandLine(c, dir))
 		}

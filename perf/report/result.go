@@ -141,7 +141,14 @@ func stateText(r *perf.Result, o perf.ObjectiveResult) string {
 // inTable reports whether a metric that no objective is about stands in the table
 // of a run. The others are in its JSON.
 func inTable(m perf.Metric) bool {
-	return slices.Contains([]perf.Metric{perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory}, m) || m.Unit.IsRate()
+	return slices.Contains(tableMetrics, m) || m.Unit.IsRate()
+}
+
+// tableMetrics are those that stand in the table besides the rates.
+var tableMetrics = []perf.Metric{
+	perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory,
+	perf.ContainerImage, perf.ContainerCreate, perf.ContainerRun, perf.ContainerReady, perf.ContainerProgram, perf.ContainerStop, perf.ContainerRemove,
+	perf.Containers, perf.SubjectLife, perf.SubjectStart,
 }
 
 // workload adds the rows of the metrics that no objective has shown already.

@@ -199,8 +199,17 @@ func (r *run) learnCosts(steps []suite.Step) {
 
 // engine goes through the steps, saving what is known after each.
 func (r *run) engine(ctx context.Context, steps []suite.Step) error {
+	engine, err := openEngine(ctx, r.result.ID, steps)
+	defer func() {
+		engine.close(ctx)
+		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
+	}()
+	if err != nil {
+		return err
+	}
 	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
-	e := experiment.Engine{New: processes.Runner, Hooks: experiment.Hooks{
+	processes.EngineEnv = engine.environment()
+	e := experiment.Engine{New: engine.Runners(processes), Hooks: experiment.Hooks{
 		Announce: r.status.Announce,
 		Progress: r.status.Progress,
 		Done: func(res *perf.Result) error {

@@ -30,10 +30,6 @@ func engineSettings() container.Settings {
 	}
 }
 
-// ownerVariable hands the run's mark to the embedded subject, whose containers bear it
-// then, so that they are found whatever becomes of subject and run.
-const ownerVariable = "CLNRM_PERF_RUN"
-
 // engine is the container engine as a run uses it.
 type engine struct {
 	experiment.Containers
@@ -99,7 +95,7 @@ func (e *engine) environment() []string {
 	if e.Engine == nil {
 		return nil
 	}
-	env := []string{ownerVariable + "=" + e.Owner.String()}
+	env := []string{container.RunEnv + "=" + e.Owner.String()}
 	if host := e.Engine.Info().Endpoint; strings.HasPrefix(host, "unix://") {
 		env = append(env, "DOCKER_HOST="+host) // its HOME holds no context of the docker command
 	}

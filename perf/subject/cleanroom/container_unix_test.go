@@ -136,9 +136,10 @@ func (c *containers) wantNone(run string) {
 	}
 }
 
-// alone makes the subject believe that no run has started it.
+// alone makes the subject believe that no run has started it, also where these tests
+// are part of one.
 func (c *containers) alone() *containers {
-	c.env = c.env[:1]
+	c.env = append(c.env[:1], container.RunEnv+"=")
 	return c
 }
 

@@ -88,6 +88,9 @@ type containers struct {
 // owner of their own, in parallel with other tests. At the end none is left.
 func newContainers(t *testing.T, files map[string]string) *containers {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts containers; left out by -short")
+	}
 	t.Parallel()
 	engine, err := testEngine()
 	if err != nil {

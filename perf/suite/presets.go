@@ -62,7 +62,7 @@ func Cleanroom(dir, exe string) Suite {
 				Warmup:  3, Min: 30, Memory: memoryRuns, Timeout: time.Minute,
 			},
 			{
-				Name:    "test suite",
+				Name: "test suite",
 				// Without the tests that start containers: those measure the engine, and some
 				// kill what they start.
 				Command: Command{[]string{test, "-test.v", "-test.count=1", "-test.short"}, path.Join(dir, "perf/subject/cleanroom"), nil},

@@ -186,7 +186,7 @@ func TestPairedIntervalAgrees(t *testing.T) {
 			if v == 0 || math.IsInf(v, 1) {
 				continue
 			}
-			for _, step := range []float64{-1e-6, 1e-6} {
+			for _, step := range []float64{-1e-5, 1e-5} {
 				inside := v+step > low && v+step < high
 				if got := p.peakAt(math.Log(v + step)); (got < p.enough(0.5)) != inside {
 					t.Errorf("seed %d: at %v, beside the end of %v to %v, the evidence is %v", seed, v+step, low, high, math.Exp(got))

@@ -21,13 +21,13 @@ func noiseSeries(r *rand.Rand, n int, rho float64) perf.Sample {
 // TestChangePointsAlarm counts how often pure noise shows a change, with and without
 // the correlation that neighbouring points have in practice.
 func TestChangePointsAlarm(t *testing.T) {
-	const trials, n = 400, 100
+	const trials, n = 250, 100
 	for i, rho := range []float64{0, 0.5} {
 		blocks, points := 0, 0
 		r := seeded(uint64(90 + i))
 		for trial := range trials {
 			s := noiseSeries(r, n, rho)
-			found, err := ChangePoints(s, ChangeOptions{Permutations: 199, Seed: uint64(trial)})
+			found, err := ChangePoints(s, ChangeOptions{Permutations: 99, Seed: uint64(trial)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +41,7 @@ func TestChangePointsAlarm(t *testing.T) {
 		if share > ChangeAlpha {
 			t.Errorf("ρ %v: %.3f of series without a change show one, want at most %v", rho, share, ChangeAlpha)
 		}
-		if rho > 0 && shuffled < 0.5 {
+		if rho > 0 && shuffled < 0.4 {
 			t.Errorf("ρ %v: shuffling single points alarms in %.3f: this test measures nothing", rho, shuffled)
 		}
 	}

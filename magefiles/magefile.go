@@ -13,6 +13,7 @@ import (
 var Aliases = map[string]interface{}{
 	"benchmark":           targets.Benchmarks,
 	"benchmark-all":       targets.BenchmarkAll,
+	"bench-hot-reload":    targets.BenchHotReload,
 	"cleanroom-slo-check": targets.CleanroomSloCheck,
 	"compare-refs":        targets.CompareRefs,
 	"self-test":           targets.SelfTest,

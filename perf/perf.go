@@ -47,6 +47,30 @@ var (
 	RunDelay        = Metric{"run delay", Second, Lower}
 )
 
+// Metrics of a container's life. Wall, of a workload of containers, is the whole of it:
+// from the call that creates the container until it is removed. A program runs before
+// the call that starts it returns, so start and ready overlap: both count from that call.
+var (
+	ContainerStart   = Metric{"container start", Second, Lower} // from the call that creates it until it is ready
+	ContainerCreate  = Metric{"create", Second, Lower}          // the call that creates it
+	ContainerRun     = Metric{"start", Second, Lower}           // the call that starts it
+	ContainerReady   = Metric{"ready", Second, Lower}           // from the call that starts it until the program says that it is ready
+	ContainerProgram = Metric{"program", Second, Lower}         // the program's own part of that: from its main function on
+	ContainerStop    = Metric{"stop", Second, Lower}            // from the call that stops it until the program is dead
+	ContainerRemove  = Metric{"remove", Second, Lower}          // the call that removes it
+	ContainerImage   = Metric{"image", Second, Lower}           // making its image known to the engine, once a run
+)
+
+// Metrics of the containers that a command makes while it runs, by the engine's events:
+// one value for each container, but Containers, which is how many a run makes.
+var (
+	Containers    = Metric{"containers", Count, Lower}
+	SubjectLife   = Metric{"container life", Second, Lower} // created to removed
+	SubjectStart  = Metric{"container created to started", Second, Lower}
+	SubjectRun    = Metric{"container started to ended", Second, Lower}
+	SubjectRemove = Metric{"container ended to removed", Second, Lower}
+)
+
 // A Sample is the values that one metric took, in run order and in the base unit
 // of the metric. Order matters: drift, warm-up and pairing live in it, so nothing
 // in the module sorts a Sample in place or drops a value from it.

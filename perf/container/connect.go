@@ -65,6 +65,11 @@ func Connect(ctx context.Context, s Settings) (Engine, error) {
 	if timeout <= 0 {
 		timeout = connectTimeout
 	}
+	if target, ok := strings.CutPrefix(e.host, "ssh://"); ok {
+		err := errors.New("a connection by ssh is not made here")
+		return nil, &ConnectError{Endpoint: e.host, From: e.from, Reason: err.Error(), Err: err,
+			Remedy: "run ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock " + target + ", and set DOCKER_HOST=unix:///tmp/docker.sock"}
+	}
 	d, err := openDocker(e, s.APIVersion)
 	if err != nil {
 		return nil, &ConnectError{Endpoint: e.host, From: e.from, Reason: err.Error(), Err: err,
@@ -101,20 +106,20 @@ func (e endpoint) local() bool { return strings.HasPrefix(e.host, "unix://") }
 func (s Settings) endpoint(system string) (endpoint, error) {
 	e := endpoint{host: s.Host, from: "DOCKER_HOST"}
 	if e.host == "" {
+		if found, ok, err := s.contextEndpoint(); ok || err != nil {
+			return found, err
+		}
 		e = endpoint{host: "unix:///var/run/docker.sock", from: fromDefault}
 		if system == "windows" {
 			e.host = "npipe:////./pipe/docker_engine"
 		}
 	}
-	if strings.HasPrefix(e.host, "unix://") || strings.HasPrefix(e.host, "npipe://") {
+	if e.isPipe() || !s.TLSVerify && s.CertPath == "" {
 		return e, nil
 	}
-	if s.TLSVerify || s.CertPath != "" {
-		var err error
-		e.tls, err = loadTLS(s.CertPath, s.TLSVerify)
-		return e, err
-	}
-	return e, nil
+	var err error
+	e.tls, err = loadTLS(s.CertPath, s.TLSVerify)
+	return e, err
 }
 
 // loadTLS reads ca.pem, cert.pem and key.pem of a folder; ~/.docker if empty.

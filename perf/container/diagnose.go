@@ -15,10 +15,16 @@ import (
 // errNoEngine is an answer that no Docker engine gives.
 var errNoEngine = errors.New("what listens there answers, but not as a container engine")
 
-// An apiError is an engine that is too old.
-type apiError struct{ has, needs string }
+// An apiError is an engine that is too old, or a demand for what is.
+type apiError struct {
+	has, needs string
+	demanded   bool // by the user, whatever the engine could do
+}
 
 func (e apiError) Error() string {
+	if e.demanded {
+		return fmt.Sprintf("DOCKER_API_VERSION demands API %s, and %s is needed", e.has, e.needs)
+	}
 	return fmt.Sprintf("the engine speaks API %s, and %s is needed (Docker 20.10, Podman 4)", e.has, e.needs)
 }
 
@@ -36,6 +42,8 @@ func diagnose(e endpoint, timeout time.Duration, err error) error {
 	case isTimeout(err):
 		c.Reason = fmt.Sprintf("it accepts connections, but has not answered within %v", timeout)
 		c.Remedy = "see what keeps it: " + host{system: runtime.GOOS, root: os.Geteuid() == 0, has: has}.logs()
+	case errors.As(err, &old) && old.demanded:
+		c.Reason, c.Remedy = old.Error(), "unset DOCKER_API_VERSION"
 	case errors.As(err, &old):
 		c.Reason, c.Remedy = old.Error(), "upgrade the engine"
 	case errors.Is(err, errNoEngine):

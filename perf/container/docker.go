@@ -72,7 +72,7 @@ func (d *docker) identify(ctx context.Context) error {
 	}
 	d.client.NegotiateAPIVersionPing(ping)
 	if api := d.client.ClientVersion(); versions.LessThan(api, oldestAPI) {
-		return apiError{has: api, needs: oldestAPI}
+		return apiError{has: api, needs: oldestAPI, demanded: !versions.LessThan(ping.APIVersion, oldestAPI)}
 	}
 	v, err := d.client.ServerVersion(ctx)
 	if err != nil {
@@ -196,7 +196,25 @@ func (d *docker) Wait(ctx context.Context, id string) (int, error) {
 
 func (d *docker) Remove(ctx context.Context, id string) error {
 	err := d.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
+		err = d.removed(ctx, id)
+	}
 	return d.failed("remove container", id, err)
+}
+
+// removed waits until a container is gone that somebody else has begun to remove, or
+// an earlier request of which nobody has awaited the answer.
+func (d *docker) removed(ctx context.Context, id string) error {
+	gone, failed := d.client.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	select {
+	case <-gone:
+		return nil
+	case err := <-failed:
+		if errdefs.IsNotFound(err) {
+			return nil
+		}
+		return err
+	}
 }
 
 func (d *docker) Container(ctx context.Context, id string) (Container, error) {
@@ -213,7 +231,7 @@ func (d *docker) Container(ctx context.Context, id string) (Container, error) {
 		StartedAt: parseTime(i.State.StartedAt), FinishedAt: parseTime(i.State.FinishedAt), Error: i.State.Error,
 	}
 	if i.Config != nil {
-		c.Labels = i.Config.Labels
+		c.Labels, c.ImageName = i.Config.Labels, i.Config.Image
 	}
 	return c, nil
 }
@@ -229,7 +247,7 @@ func (d *docker) Containers(ctx context.Context, labels ...string) ([]Container,
 		if len(c.Names) > 0 {
 			name = strings.TrimPrefix(c.Names[0], "/")
 		}
-		found = append(found, Container{ID: c.ID, Name: name, Image: c.ImageID, Labels: c.Labels, State: c.State, Created: time.Unix(c.Created, 0)})
+		found = append(found, Container{ID: c.ID, Name: name, Image: c.ImageID, ImageName: c.Image, Labels: c.Labels, State: c.State, Created: time.Unix(c.Created, 0)})
 	}
 	return found, nil
 }
@@ -290,13 +308,25 @@ func (d *docker) Attach(ctx context.Context, id string, stdout, stderr io.Writer
 	}), nil
 }
 
+func (d *docker) Clock(ctx context.Context) (time.Time, error) {
+	i, err := d.client.Info(ctx)
+	if err != nil {
+		return time.Time{}, d.failed("ask for the time", "of the engine", err)
+	}
+	now := parseTime(i.SystemTime)
+	if now.IsZero() {
+		return now, d.failed("ask for the time", "of the engine", fmt.Errorf("it says %q", i.SystemTime))
+	}
+	return now, nil
+}
+
 func (d *docker) Events(ctx context.Context, f EventFilter) (*EventStream, error) {
 	wanted := labelled(f.Labels)
 	wanted.Add("type", string(events.ContainerEventType))
-	options := events.ListOptions{Filters: wanted}
-	if !f.Since.IsZero() {
-		options.Since = fmt.Sprintf("%d.%09d", f.Since.Unix(), f.Since.Nanosecond())
+	if f.Networks {
+		wanted.Add("type", string(events.NetworkEventType))
 	}
+	options := events.ListOptions{Filters: wanted, Since: timestamp(f.Since), Until: timestamp(f.Until)}
 	messages, failed := d.client.Events(ctx, options) // returns when the engine has answered
 	select {
 	case err := <-failed:
@@ -310,13 +340,18 @@ func (d *docker) Events(ctx context.Context, f EventFilter) (*EventStream, error
 		for {
 			select {
 			case m := <-messages:
+				e, ok := event(m)
+				if !ok {
+					continue
+				}
 				select {
-				case out <- event(m):
+				case out <- e:
 				case <-ctx.Done():
 					return
 				}
 			case err := <-failed:
-				if ctx.Err() == nil {
+				// The engine ends a stream that it was given an end for.
+				if ctx.Err() == nil && (f.Until.IsZero() || !errors.Is(err, io.EOF)) {
 					s.err = d.failed("follow", "events", err)
 				}
 				return
@@ -326,11 +361,26 @@ func (d *docker) Events(ctx context.Context, f EventFilter) (*EventStream, error
 	return s, nil
 }
 
-func event(m events.Message) Event {
-	return Event{
+// timestamp is a time as the engine reads it; empty if there is none.
+func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
+}
+
+// event says what happened to a container; ok is false if it happened to something
+// else, such as to a network without regard to any container.
+func event(m events.Message) (e Event, ok bool) {
+	e = Event{
 		Time: time.Unix(0, m.TimeNano), Action: string(m.Action), ID: m.Actor.ID,
 		Name: m.Actor.Attributes["name"], Image: m.Actor.Attributes["image"], Attributes: m.Actor.Attributes,
 	}
+	if m.Type == events.NetworkEventType {
+		// The actor is the network, and its name the network's.
+		e.ID, e.Name, e.Action = m.Actor.Attributes["container"], "", "network "+e.Action
+	}
+	return e, e.ID != ""
 }
 
 // failed says what went wrong in this package's words; nil stays nil.

@@ -46,7 +46,8 @@ type Engine interface {
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	// Wait returns the exit status as soon as a started container has ended.
 	Wait(ctx context.Context, id string) (exitCode int, err error)
-	// Remove kills a container if it runs, and removes it with its anonymous volumes.
+	// Remove kills a container if it runs, removes it with its anonymous volumes, and
+	// returns when it is gone.
 	Remove(ctx context.Context, id string) error
 	// Container looks a container up by its ID or name.
 	Container(ctx context.Context, id string) (Container, error)
@@ -57,6 +58,8 @@ type Engine interface {
 	// the engine otherwise waits for a rate.
 	Stats(ctx context.Context, id string) (Stats, error)
 
+	// Clock asks the engine for its time, to the nanosecond.
+	Clock(ctx context.Context) (time.Time, error)
 	// Events follows what happens to containers from now on, until its context ends.
 	Events(ctx context.Context, f EventFilter) (*EventStream, error)
 
@@ -123,12 +126,15 @@ const (
 
 // A Container is what the engine knows of one.
 type Container struct {
-	ID      string
-	Name    string // without the leading slash
-	Image   string // ID of its image
-	Labels  map[string]string
-	State   string
-	Created time.Time
+	ID    string
+	Name  string // without the leading slash
+	Image string // ID of its image
+	// ImageName is the image as the container's creator named it; its ID where the
+	// engine's list no longer finds it by that name.
+	ImageName string
+	Labels    map[string]string
+	State     string
+	Created   time.Time
 
 	ExitCode              int  // valid in StateExited
 	OOMKilled             bool // the kernel ended a process for want of memory
@@ -158,9 +164,24 @@ type Stats struct {
 // An EventFilter says which events of containers to follow. Fields that are set
 // must all match.
 type EventFilter struct {
-	Labels []string  // each "key" or "key=value"
-	Since  time.Time // also what happened from then on, by the engine's clock
+	Labels []string // each "key" or "key=value"
+	// Since asks also for what happened from then on, by the engine's clock, as far as
+	// it still knows: Docker keeps its last 256 events. Where clocks of several of its
+	// threads disagreed, what it delivers can begin a little later.
+	Since time.Time
+	// Until ends the stream with what happened then. Where that is past, the stream
+	// holds what the engine still knows, and ends.
+	Until time.Time
+	// Networks adds what happens to a container's networks: the actions
+	// [ActionConnect] and [ActionDisconnect]. They bear no labels of the container.
+	Networks bool
 }
+
+// The actions of an Event that come with EventFilter.Networks.
+const (
+	ActionConnect    = "network connect"
+	ActionDisconnect = "network disconnect"
+)
 
 // An Event is something that happened to a container.
 type Event struct {

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -139,11 +138,10 @@ func EnsureImage(ctx context.Context, e Engine, a Archive) (_ Image, warm bool, 
 			return have[0], true, nil
 		}
 		// Another owner may remove its name, and with it the image, at this moment. Once
-		// this name is on it, nobody does.
+		// this name is on it, nobody does. Docker 20.10 says so by an error about a file of
+		// its own, so that whatever went wrong is put right by loading the image.
 		if err := e.TagImage(ctx, have[0].ID, a.Name); err == nil {
 			return have[0], true, nil
-		} else if !errors.Is(err, ErrNotFound) {
-			return Image{}, false, err
 		}
 	}
 	if err := e.LoadImage(ctx, bytes.NewReader(a.Tar)); err != nil {

@@ -289,10 +289,9 @@ func (l *lifecycle) ready(ctx context.Context, a *Attachment, streams [2]*stream
 		for _, s := range streams {
 			s.flush()
 		}
-		if err := l.ended(ctx, a, "before it was ready"); err != nil {
+		if err := l.unready(ctx, a); err != nil {
 			return err
 		}
-		return errors.New("it has closed its output without having said that it is ready")
 	case <-timeout.C:
 		return fmt.Errorf("not ready after %v: it has written no line that begins with %q", l.spec.ReadyTimeout, l.spec.Marker)
 	case <-ctx.Done():
@@ -313,6 +312,9 @@ func (e *endedError) Error() string {
 	return fmt.Sprintf("it ended by itself with exit status %d, %s", e.code, e.when)
 }
 
+// errOutOfMemory is a program that would take more than it may.
+var errOutOfMemory = errors.New("the kernel killed it, because it wanted more memory than it may have")
+
 // settle is how long the engine may take to know of the end of a program whose output
 // has ended.
 const settle = time.Second
@@ -332,11 +334,27 @@ func (l *lifecycle) ended(ctx context.Context, a *Attachment, when string) error
 	switch {
 	case err == nil:
 		l.phases.ExitCode = code
+		if c, err := l.engine.Container(ctx, l.id); err == nil && c.OOMKilled {
+			return errOutOfMemory
+		}
 		return &endedError{code, when}
 	case within.Err() != nil && ctx.Err() == nil:
 		return nil
 	}
 	return err
+}
+
+// unready says why the output has ended without the line; nil if it has both.
+func (l *lifecycle) unready(ctx context.Context, a *Attachment) error {
+	select {
+	case <-l.out.ready: // at once with the end: it was ready all the same
+		return nil
+	default:
+	}
+	if err := l.ended(ctx, a, "before it was ready"); err != nil {
+		return err
+	}
+	return errors.New("it has closed its output without having said that it is ready")
 }
 
 // split divides the time to ready by the program's own clock.
@@ -381,7 +399,7 @@ func (l *lifecycle) stop(ctx context.Context, a *Attachment) error {
 	const sigkill = 128 + 9
 	switch {
 	case c.OOMKilled:
-		return errors.New("the kernel killed it for want of memory")
+		return errOutOfMemory
 	case c.ExitCode == sigkill && l.phases.Stop >= l.spec.Grace:
 		l.phases.Killed = true
 	case l.engine.Info().SharesClock && c.FinishedAt.Before(l.stopped.Round(0)):
@@ -396,7 +414,7 @@ const cleanUpTimeout = 10 * time.Second
 // cleanUp removes the container after a failure, by its name where its ID never
 // arrived.
 func (l *lifecycle) cleanUp(ctx context.Context) error {
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(cleanUpTimeout, l.spec.Timeout))
 	defer cancel()
 	id := l.id
 	if id == "" {
@@ -404,10 +422,6 @@ func (l *lifecycle) cleanUp(ctx context.Context) error {
 	}
 	err := l.engine.Remove(within, id)
 	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	// Somebody else is removing it already: the engine finishes that.
-	if errors.Is(err, ErrConflict) && strings.Contains(err.Error(), "already in progress") {
 		return nil
 	}
 	return err

@@ -45,11 +45,14 @@ func BuildProbe(ctx context.Context, goTool, goos, goarch string) (_ []byte, err
 		return nil, fmt.Errorf("build the probe: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), probeSource, 0o600); err != nil {
+	// The line keeps the name of the directory out of the program. The go command's
+	// -trimpath does too, and has the whole standard library compiled again for it.
+	source := append([]byte("//line /probe/main.go:1\n"), probeSource...)
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), source, 0o600); err != nil {
 		return nil, fmt.Errorf("build the probe: %w", err)
 	}
 	program := filepath.Join(dir, "probe")
-	cmd := exec.CommandContext(ctx, path, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "main.go")
+	cmd := exec.CommandContext(ctx, path, "build", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program, "main.go")
 	cmd.Dir = dir
 	// What the user has set for his own builds must neither fail this one nor change it.
 	cmd.Env = append(cmd.Environ(), "GOENV=off", "GOFLAGS=", "GOWORK=off", "GO111MODULE=on", "GOTOOLCHAIN=local", "GOEXPERIMENT=",

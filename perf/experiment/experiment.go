@@ -49,12 +49,22 @@ type Failure struct{ Reason string }
 
 func (f *Failure) Error() string { return f.Reason }
 
+// Unavailable is why a workload cannot be measured here, through no fault of the
+// subject: there is no container engine, or no toolchain to make what it needs. Such a
+// workload is NOT MEASURED, and has not failed.
+type Unavailable struct{ Reason string }
+
+func (u *Unavailable) Error() string { return u.Reason }
+
 // A Runner measures one workload. Setup runs once before all runs and Cleanup once
 // after them, whatever happened in between; each may be nil. Run makes one timed
-// run. Memory makes one memory run; it is nil where the system cannot.
+// run. Memory makes one memory run; it is nil where the system cannot. Extra gives what
+// was measured beside the runs; it is called at the very end, after Cleanup, also where
+// a run failed, and may be nil.
 type Runner struct {
 	Setup   func(context.Context) error
 	Run     func(context.Context) (Observation, error)
+	Extra   func(context.Context) (Observation, error)
 	Memory  func(context.Context) (Observation, error)
 	Cleanup func(context.Context) error
 }

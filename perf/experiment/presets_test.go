@@ -80,9 +80,16 @@ func contents(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// measureSuite runs the workloads of s that only names, or all, as processes.
+// measureSuite runs the workloads of s that only names, or all, as processes; those that
+// are containers are left out.
 func measureSuite(t *testing.T, s suite.Suite, only string) *perf.Result {
 	t.Helper()
+	for _, w := range s.Workloads {
+		if w.Container != nil {
+			s.Objectives = slices.DeleteFunc(s.Objectives, func(o suite.Objective) bool { return o.Workload == w.Name })
+		}
+	}
+	s.Workloads = slices.DeleteFunc(s.Workloads, func(w suite.Workload) bool { return w.Container != nil })
 	if err := s.CheckValid(); err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +291,9 @@ func TestClnrmThatIsBuilt(t *testing.T) {
 func commandsOf(s suite.Suite) [][]string {
 	var out [][]string
 	for _, w := range s.Workloads {
-		out = append(out, w.Command.Args)
+		if w.Container == nil {
+			out = append(out, w.Command.Args)
+		}
 		for _, hook := range [][]suite.Command{w.Setup, w.Prepare, w.Conclude, w.Cleanup} {
 			for _, c := range hook {
 				out = append(out, c.Args)

@@ -27,11 +27,8 @@ type Processes struct {
 	Env []string
 	// Root is the folder that aliases are other paths of; empty means Work.
 	Root string
-	// Containers, if set, is called before a command that watches is started. Such a
-	// command is ended by an interrupt, in which clnrm leaves the containers of the
-	// moment behind; so remove is called once the command is gone, and removes those
-	// that the command has made and nobody else's.
-	Containers func(context.Context) (remove func(context.Context) error, err error)
+	// EngineEnv is added to the environment of commands that make containers.
+	EngineEnv []string
 }
 
 // Runner returns the runner of a step.
@@ -216,7 +213,11 @@ func (j *job) command(c suite.Command) measure.Command {
 	if dir, err := filepath.Abs(c.Dir); c.Dir != "" && err == nil {
 		base = environment(base, []string{"PWD=" + dir}) // as a shell would have it
 	}
-	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(environment(base, j.Env), c.Env), Timeout: time.Hour}
+	base = environment(base, j.Env)
+	if j.w.MakesContainers {
+		base = environment(base, j.EngineEnv)
+	}
+	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(base, c.Env), Timeout: time.Hour}
 }
 
 // environment is base with the entries of add, of which a later one replaces an

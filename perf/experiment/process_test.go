@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/clnrmtest"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
@@ -22,6 +23,9 @@ import (
 const childEnv = "CLNRM_PERF_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	if options, ok := os.LookupEnv(clnrmtest.Env); ok {
+		os.Exit(clnrmtest.Main(options, os.Args[1:], os.Stdout))
+	}
 	if do, ok := os.LookupEnv(childEnv); ok {
 		os.Exit(child(do, os.Args[1:]))
 	}

@@ -16,7 +16,6 @@ import (
 type reloads struct {
 	job
 	watcher *measure.Watcher
-	remove  func(context.Context) error // the containers that it has left
 	saves   int
 }
 
@@ -39,12 +38,6 @@ func (r *reloads) start(ctx context.Context) error {
 	}
 	if err := os.WriteFile(r.w.Watch.File, r.next().Content, 0o644); err != nil {
 		return fmt.Errorf("writing the file that is watched: %w", err)
-	}
-	if r.Containers != nil {
-		var err error
-		if r.remove, err = r.Containers(ctx); err != nil {
-			return fmt.Errorf("getting ready to remove what %s leaves behind: %w", r.w.Command, err)
-		}
 	}
 	var err error
 	if r.watcher, err = r.watch().Start(ctx); err != nil {
@@ -124,16 +117,13 @@ func (r *reloads) failed(ctx context.Context, err error) error {
 	return r.failure(ctx, "", run, err)
 }
 
-// stop ends the command, and then removes what it has left behind.
+// stop ends the command.
 func (r *reloads) stop(ctx context.Context) (err error) {
 	if r.watcher != nil {
 		byItself := r.watcher.Ended()
 		if _, err = r.watcher.Stop(); byItself {
 			err = nil // it has been reported
 		}
-	}
-	if r.remove != nil {
-		err = errors.Join(err, r.remove(ctx))
 	}
 	return errors.Join(err, r.all(ctx, "cleanup", r.w.Cleanup))
 }

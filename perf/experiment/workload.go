@@ -59,7 +59,7 @@ type recording struct {
 	minimum, maximum int
 	spent            time.Duration // in timed runs, with what comes around them
 	shared           contentionSum
-	// counted are the metrics of memory runs, whose number is set beforehand.
+	// counted are the metrics whose number of values is set beforehand, as of memory runs.
 	counted map[string]bool
 }
 
@@ -75,7 +75,7 @@ func cores(step *suite.Step) int {
 func newRecording(step *suite.Step) *recording {
 	rec := &recording{counted: map[string]bool{},
 		step: step, oneShot: step.OneShot, minimum: step.Min, maximum: step.Max,
-		result: perf.WorkloadResult{Name: step.Name, Command: step.Command.Args, State: perf.StateOK, Cores: cores(step)},
+		result: perf.WorkloadResult{Name: step.Name, Command: append([]string{}, step.Command.Args...), State: perf.StateOK, Cores: cores(step)},
 	}
 	stages(step, &rec.result)
 	return rec
@@ -118,6 +118,9 @@ func (s *session) blocked(ctx context.Context, step *suite.Step) error {
 // end notes why the measurement of a workload stopped early.
 func (rec *recording) end(ctx context.Context, err error) {
 	rec.result.State, rec.result.Reason = perf.StateFailed, err.Error()
+	if u, ok := errors.AsType[*Unavailable](err); ok {
+		rec.result.State, rec.result.Reason = perf.StateNotMeasured, u.Reason
+	}
 	if ctx.Err() != nil {
 		runs := "any run"
 		if n := len(rec.wall()); n > 0 {
@@ -130,7 +133,7 @@ func (rec *recording) end(ctx context.Context, err error) {
 // measure goes through the phases of a workload.
 func (s *session) measure(ctx context.Context, rec *recording) (err error) {
 	runner := s.New(*rec.step)
-	defer func() { err = errors.Join(err, cleanup(ctx, runner)) }()
+	defer func() { err = errors.Join(err, cleanup(ctx, runner), rec.extra(ctx, runner)) }()
 	s.announceCost(rec.step)
 	if runner.Setup != nil {
 		s.progress(rec.step, PhaseSetup, 0, 1, rec)
@@ -269,6 +272,19 @@ func (rec *recording) add(o Observation) {
 		}
 	}
 	rec.shared.add(o)
+}
+
+// extra adds what was measured beside the runs.
+func (rec *recording) extra(ctx context.Context, runner Runner) error {
+	if runner.Extra == nil {
+		return nil
+	}
+	o, err := runner.Extra(ctx)
+	rec.add(o)
+	for _, v := range o.Values {
+		rec.counted[v.Metric.Name] = true
+	}
+	return err
 }
 
 func (rec *recording) warn(kind perf.WarningKind, format string, args ...any) {

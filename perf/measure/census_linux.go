@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -25,16 +23,17 @@ const (
 	exitFree = 50 * time.Millisecond
 )
 
-// A census keeps the processes of a tree that are alive, and the peaks of their
+// A census keeps the tasks of a tree that are alive, and the peaks of their
 // memory. It is told of events by the tracer and looks by itself meanwhile; the
 // set does not change during a look, as the tracer waits.
 type census struct {
-	mu      sync.Mutex
-	members map[int]*member // by process id
-	owner   map[int]int     // process id by thread id
+	mu     sync.Mutex
+	tasks  map[int]*task // by thread id
+	spaces map[*space]bool
 
-	peak, peakRSS, peakBound int64 // bytes
-	looked, summed           bool  // resident sets, proportional sets were read
+	peak, peakRSS, peakBound int64  // bytes
+	looked, summed           bool   // resident sets, proportional sets were read
+	unbounded                string // why there is no upper bound; empty: there is
 
 	begin    time.Time
 	exitCost time.Duration // spent on proportional sizes at exits so far
@@ -43,24 +42,15 @@ type census struct {
 	looks    int
 }
 
-// A member is one process of the tree.
-type member struct {
-	pid     int
-	threads map[int]bool
-	// shares is set while a vfork child runs in its parent's memory, which
-	// would otherwise count twice.
-	shares bool
-}
-
 func newCensus() *census {
-	return &census{members: map[int]*member{}, owner: map[int]int{}, begin: time.Now()}
+	return &census{tasks: map[int]*task{}, spaces: map[*space]bool{}, begin: time.Now()}
 }
 
 // add enters the process or thread tid, which creator began (0: not known).
 func (c *census) add(tid, creator int, vfork bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, known := c.owner[tid]; known {
+	if c.tasks[tid] != nil {
 		return
 	}
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
@@ -71,36 +61,55 @@ func (c *census) add(tid, creator int, vfork bool) {
 	if !ok || bytes.Contains(data, []byte("\nState:\tZ")) {
 		return // it began and ended before its creator's event was handled
 	}
-	pid := int(group)
-	c.owner[tid] = pid
-	// A thread takes no memory of its own, but the process is there until the
-	// last of them exits.
-	if m := c.members[pid]; m != nil {
-		m.threads[tid] = true
-		return
-	}
-	// The kernel reports the first stop of the child and the event of its
-	// creator in either order; in the former case the parent is the creator.
-	if creator == 0 {
-		parent, _ := procField(data, "PPid:")
-		creator = int(parent)
-	}
-	shares := false
-	if _, ours := c.owner[creator]; ours {
-		shares = sameMemory(pid, creator, vfork)
-	}
-	c.members[pid] = &member{pid: pid, threads: map[int]bool{tid: true}, shares: shares}
+	parent, _ := procField(data, "PPid:")
+	t := &task{tid: tid, pid: int(group)}
+	s := c.spaceOf(t, creator, int(parent), vfork)
+	c.spaces[s] = true
+	s.join(t)
+	c.tasks[tid] = t
 }
 
-// sameMemory reports whether two processes have one address space; where the
-// kernel does not tell (kcmp(2) is optional), a vfork child is taken to.
-func sameMemory(a, b int, vfork bool) bool {
-	const kcmpVM = 1
-	order, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(a), uintptr(b), kcmpVM, 0, 0, 0)
-	if errno != 0 {
-		return vfork
+// spaceOf finds the space that a new task shares, or makes one.
+func (c *census) spaceOf(t *task, creator, parent int, vfork bool) *space {
+	if first := c.tasks[t.pid]; first != nil {
+		return first.space // t is a thread, which takes no memory of its own
 	}
-	return order == 0
+	if by := c.tasks[creator]; by != nil {
+		if sameMemory(t.tid, by.tid, vfork) {
+			return by.space
+		}
+		return newSpace()
+	}
+	// The kernel reports the first stop of a child and the event of its creator in
+	// either order. The creator need not be the parent (CLONE_PARENT), so if they
+	// share nothing, whoever else is there is asked.
+	if by := c.tasks[parent]; by != nil && sameMemory(t.tid, by.tid, false) {
+		return by.space
+	}
+	for s := range c.spaces {
+		if by := s.some(); by != nil && sameMemory(t.tid, by.tid, false) {
+			return s
+		}
+	}
+	return newSpace()
+}
+
+func newSpace() *space { return &space{tasks: map[int]*task{}} }
+
+// executing notes that thread tid is about to execute a program. If that will give
+// its memory back, the peaks are brought up to date first: at the event after it
+// the memory is gone.
+func (c *census) executing(tid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tasks[tid]
+	if t == nil {
+		return
+	}
+	if !t.space.lives(t.pid) {
+		c.look()
+	}
+	t.execing = true
 }
 
 // executed notes that process pid has a new program: memory of its own, and one
@@ -108,39 +117,52 @@ func sameMemory(a, b int, vfork bool) bool {
 func (c *census) executed(pid int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m := c.members[pid]
-	if m == nil {
-		return
+	announced := false
+	for _, t := range c.tasks {
+		if t.pid == pid {
+			announced = announced || t.execing
+			c.forget(t.tid)
+		}
 	}
-	for tid := range m.threads {
-		delete(c.owner, tid)
+	if !announced && c.unbounded == "" {
+		c.unbounded = "the command executed programs in a way that the tracer is not told of beforehand (a seccomp filter of its own?)"
 	}
-	m.threads = map[int]bool{pid: true}
-	c.owner[pid] = pid
-	m.shares = false
+	s := newSpace()
+	c.spaces[s] = true
+	t := &task{tid: pid, pid: pid}
+	s.join(t)
+	c.tasks[pid] = t
 }
 
-// exiting notes that thread tid is about to exit. If it is the last of its
-// process, the peaks are brought up to date first: high-water marks only grow
+// exiting notes that thread tid is about to exit. If it is the last to hold its
+// memory, the peaks are brought up to date first: high-water marks only grow
 // and the set of processes only shrinks at an exit, so their greatest sum is
-// found just there.
+// found just there. So it is where the other threads of a process end that has
+// called execve: they may have taken more memory since.
 func (c *census) exiting(tid int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m := c.members[c.owner[tid]]
-	if m == nil {
+	t := c.tasks[tid]
+	if t == nil || t.ending {
 		return
 	}
-	// At the exit event memory is still there, even of a process that ran for
-	// a millisecond: this is why a short command does not measure as 0.
-	if len(m.threads) == 1 && !m.shares {
-		c.peakBound = max(c.peakBound, c.sum(highWaterMark))
-		rss := c.lookRSS()
-		if !c.summed || rss > c.peak && c.exitCost < exitFree+time.Since(c.begin)/2 {
-			c.exitCost += c.lookPSS()
-		}
+	if t.space.last(t) || t.space.changes() {
+		c.look()
 	}
-	c.forget(tid)
+	// Its high-water mark counts on until the kernel has reported it dead: others
+	// may grow before its memory is really gone.
+	t.ending = true
+}
+
+// look brings all peaks up to date while memory that is about to be given back is
+// still there, even that of a process that ran for a millisecond: this is why a
+// short command does not measure as 0.
+func (c *census) look() {
+	c.peakBound = max(c.peakBound, c.marks())
+	rss := c.lookRSS()
+	if !c.summed || rss > c.peak && c.exitCost < exitFree+time.Since(c.begin)/2 {
+		c.exitCost += c.lookPSS()
+	}
 }
 
 // remove notes that thread tid is gone.
@@ -150,36 +172,41 @@ func (c *census) remove(tid int) {
 	c.forget(tid)
 }
 
-// forget removes thread tid, and its process with the last one.
+// forget removes thread tid, and its space with the last one in it.
 func (c *census) forget(tid int) {
-	pid, known := c.owner[tid]
-	if !known {
+	t := c.tasks[tid]
+	if t == nil {
 		return
 	}
-	delete(c.owner, tid)
-	m := c.members[pid]
-	delete(m.threads, tid)
-	if len(m.threads) == 0 {
-		delete(c.members, pid)
+	delete(c.tasks, tid)
+	delete(t.space.tasks, tid)
+	if len(t.space.tasks) == 0 {
+		delete(c.spaces, t.space)
 	}
 }
 
-// live lists the processes of the tree.
+// live lists the processes of the tree that are not about to be gone.
 func (c *census) live() []int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	pids := make([]int, 0, len(c.members))
-	for pid := range c.members {
-		pids = append(pids, pid)
+	var pids []int
+	seen := map[int]bool{}
+	for _, t := range c.tasks {
+		if !t.ending && !seen[t.pid] {
+			seen[t.pid] = true
+			pids = append(pids, t.pid)
+		}
 	}
 	return pids
 }
 
-// replace makes pids the members, where no tracer tells of them.
+// replace makes pids the processes of the tree, where no tracer tells of them.
 func (c *census) replace(pids []int) {
-	clear(c.members)
+	clear(c.spaces)
 	for _, pid := range pids {
-		c.members[pid] = &member{pid: pid, threads: map[int]bool{pid: true}}
+		s := newSpace()
+		s.join(&task{tid: pid, pid: pid})
+		c.spaces[s] = true
 	}
 }
 
@@ -226,7 +253,7 @@ func (c *census) sample(list func() []int) {
 	rss := c.lookRSS()
 	c.looks++
 	if c.looks%markEvery == 0 {
-		c.peakBound = max(c.peakBound, c.sum(highWaterMark))
+		c.peakBound = max(c.peakBound, c.marks())
 	}
 	c.quiet = now.Add(sampleShare * time.Since(now))
 	if rss > c.peak && !now.Before(c.quietPSS) {
@@ -236,8 +263,7 @@ func (c *census) sample(list func() []int) {
 }
 
 // lookRSS sums the resident sets and brings their peak up to date. The sum is
-// below that of the high-water marks at the same moment, so it raises the bound
-// too: that is how memory from before an execve comes to count.
+// below that of the high-water marks at the same moment, so it raises the bound too.
 func (c *census) lookRSS() int64 {
 	rss := c.sum(residentSet)
 	c.looked = c.looked || rss > 0
@@ -256,43 +282,43 @@ func (c *census) lookPSS() time.Duration {
 	return time.Since(begin)
 }
 
-// sum adds up one measure of all processes that have memory of their own.
-func (c *census) sum(measure func(pid int) int64) int64 {
+// sum adds up one measure of all address spaces but those that may be gone at any
+// moment: the kernel would count their pages as others' while these are read.
+func (c *census) sum(measure func(tid int) int64) int64 {
 	var total int64
-	for _, m := range c.members {
-		if m.shares {
-			continue
-		}
-		total += measure(m.reader())
+	for s := range c.spaces {
+		total += s.read(measure)
 	}
 	return total
 }
 
-// reader is the id to read of: the process, or, when its first thread has
-// exited before others, one of those, as the memory is found only there.
-func (m *member) reader() int {
-	if m.threads[m.pid] {
-		return m.pid
+// marks adds up their high-water marks.
+func (c *census) marks() int64 {
+	var total int64
+	for s := range c.spaces {
+		total += s.highWaterMark()
 	}
-	for tid := range m.threads {
-		return tid
-	}
-	return m.pid
+	return total
 }
 
 // memory is the result. What no look has seen is not measured, rather than 0.
 func (c *census) memory() Memory {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	mem := Memory{HasPeak: c.summed, HasPeakRSS: c.looked, HasPeakBound: c.looked}
+	mem := Memory{HasPeak: c.summed, HasPeakRSS: c.looked, HasPeakBound: c.looked && c.unbounded == ""}
 	switch {
 	case !c.looked:
 		mem.Reason = "the command ended before it could be looked at"
 	case !c.summed:
 		mem.Reason = "proportional sizes cannot be read (/proc/PID/smaps_rollup needs Linux 4.14, and the command the same user)"
+	case c.unbounded != "":
+		mem.Reason = "no upper bound of the memory: " + c.unbounded
 	}
 	if c.looked {
-		mem.PeakRSS, mem.PeakBound = c.peakRSS, c.peakBound
+		mem.PeakRSS = c.peakRSS
+	}
+	if mem.HasPeakBound {
+		mem.PeakBound = c.peakBound
 	}
 	if c.summed {
 		mem.Peak = c.peak

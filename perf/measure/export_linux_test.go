@@ -24,3 +24,26 @@ func WithPatience(more time.Duration) (undo func()) {
 	set(more)
 	return func() { set(0) }
 }
+
+// OnDeath has f called between the death of a timed command and its reaping.
+func OnDeath(f func()) (undo func()) {
+	set := func(f func()) {
+		r := <-turn
+		r.onDeath = f
+		r.release()
+	}
+	set(f)
+	return func() { set(nil) }
+}
+
+// WithoutFilter makes memory runs watch every system call, as where no filter can
+// be put into the command.
+func WithoutFilter() (undo func()) {
+	set := func(no bool) {
+		r := <-turn
+		r.noFilter = no
+		r.release()
+	}
+	set(true)
+	return func() { set(false) }
+}

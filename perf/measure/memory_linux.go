@@ -57,7 +57,7 @@ func (a *attempt) traced() (Memory, error) {
 	// From here on the tree lives, and every path must see it ended: serve
 	// ends with the death of the command, endRest with that of its tree.
 	stop := t.census.sampleEvery(sampleInterval, nil)
-	_, err = a.serve()
+	err = a.serve()
 	if !a.abandoned {
 		err = errors.Join(err, t.endRest(ended))
 	}

@@ -12,8 +12,9 @@ type Run struct {
 	Args  []string  // the command
 	Start time.Time // when it was started, with a monotonic reading
 
-	// Wall is the time from just before the start until this process, which reaps
-	// it right after, saw it dead: execve, loading and exit are in it.
+	// Wall is the time from just before the start until this process has reaped it:
+	// execve, loading and exit are in it. On Linux the clock stands still for some
+	// 15 µs between death and reaping, while the accounts below are read.
 	Wall time.Duration
 	// User and System are the CPU time of the process and of all descendants
 	// that were waited for. Their sum is exact to a microsecond; on Linux the
@@ -54,6 +55,8 @@ type Run struct {
 	// LeftBehind holds the command lines of processes that outlived the command
 	// and were ended.
 	LeftBehind []string
+
+	traces bool // it was traced and tried to trace by itself, which cannot work
 }
 
 // CPU is the user and system time together.
@@ -73,7 +76,7 @@ type Memory struct {
 	HasPeakRSS bool
 	// PeakBound is an upper bound that a short-lived process cannot escape: the
 	// greatest sum, at any moment, of the high-water marks of the processes then
-	// alive. What a process held before it called execve is seen by sampling only.
+	// alive, what each held before an execve included.
 	PeakBound    int64
 	HasPeakBound bool
 
@@ -122,6 +125,9 @@ func (r Run) Err() error {
 		cause = fmt.Sprintf("exit status %d", r.ExitCode)
 	default:
 		return nil
+	}
+	if r.traces {
+		cause += ", and it calls ptrace(2), which is refused to what a memory run traces: leave its memory runs out (-memory=0)"
 	}
 	return &Failure{Args: r.Args, Cause: cause, Tail: lastLines(r.Output, failureLines)}
 }

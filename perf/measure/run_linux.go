@@ -24,8 +24,9 @@ type runner struct {
 
 	// Set by tests alone: to take the paths of systems that lack these, and
 	// not to depend on how fast a loaded machine ends a process.
-	noPidfd, noPtrace bool
-	morePatience      time.Duration
+	noPidfd, noPtrace, noFilter bool
+	morePatience                time.Duration
+	onDeath                     func() // called between the death of a timed command and its reaping
 }
 
 // An attempt is one run in progress.
@@ -43,6 +44,7 @@ type attempt struct {
 	ours     strays  // children of this process that are not the command's
 	ender    *ending // ends the command when it must
 	pid      int
+	accounts accounts // what the kernel keeps of the command until it is reaped
 	closers  []func() // run last to first by close
 
 	abandoned bool   // the command cannot be ended, and what serves it stays
@@ -88,7 +90,7 @@ func (a *attempt) timed() (spoilt bool, err error) {
 	before := readContention()
 	pidfd := -1
 	sys := &syscall.SysProcAttr{PidFD: &pidfd}
-	start, err := a.start(sys)
+	err = a.start(sys)
 	spoilt = unpin() != nil
 	if err != nil {
 		return spoilt, a.cmd.startError(a.path, err)
@@ -101,18 +103,19 @@ func (a *attempt) timed() (spoilt bool, err error) {
 	if a.onStart != nil {
 		a.onStart()
 	}
-	exited, err := a.serve()
-	if err != nil {
+	if err := a.serve(); err != nil {
 		if !a.abandoned {
 			_ = a.reap() // it was killed
 		}
 		return spoilt, err
 	}
-	a.readZombie()
-	// Reaping is left out: it takes the kernel 3 µs, but 8 once readZombie has
-	// looked, as it must then drop what /proc holds of the process.
-	a.run.Wall = exited.Sub(start)
+	reading := a.accounts.read(a.pid)
+	if a.onDeath != nil {
+		a.onDeath()
+	}
 	err = a.reap()
+	a.run.Wall -= reading
+	a.accounts.enter(&a.run)
 	before.until(readContention(), &a.run)
 	if err != nil {
 		return spoilt, err
@@ -210,12 +213,12 @@ func (a *attempt) wakeOnContext() error {
 	return nil
 }
 
-// start forks and executes the command and returns the time just before. The
+// start forks and executes the command, whose time begins just before. The
 // command leads a session of its own: that is what tells its descendants from
 // other children of this process, and it takes the terminal away, so that a
 // command which asks for a password fails instead of waiting for ever. It costs
 // about 8 µs, where the kernel gives every session its scheduling group.
-func (a *attempt) start(sys *syscall.SysProcAttr) (time.Time, error) {
+func (a *attempt) start(sys *syscall.SysProcAttr) error {
 	sys.Setsid = true
 	sys.Pdeathsig = syscall.SIGKILL
 	attr := &syscall.ProcAttr{
@@ -224,14 +227,13 @@ func (a *attempt) start(sys *syscall.SysProcAttr) (time.Time, error) {
 		Files: []uintptr{uintptr(a.null), uintptr(a.out.w), uintptr(a.err.w)},
 		Sys:   sys,
 	}
-	start := time.Now()
+	a.run.Start = time.Now()
 	pid, err := syscall.ForkExec(a.path, a.cmd.Args, attr)
-	a.run.Start = start
 	if err != nil {
-		return start, err
+		return err
 	}
 	a.pid = pid
-	return start, nil
+	return nil
 }
 
 // awaitExit sees to it that a.exit becomes readable at the death of the command:
@@ -261,8 +263,8 @@ func (a *attempt) awaitExit(pidfd int) error {
 	return nil
 }
 
-// reap waits for the command, which is dead by now, and takes down its usage.
-// It waits for this child alone: RUSAGE_CHILDREN would add up all children of
+// reap waits for the command, which is dead by now, stops its clock and takes
+// down its usage. It waits for this child alone: RUSAGE_CHILDREN would add up all children of
 // the process, and keep the maximum of all since it began.
 func (a *attempt) reap() error {
 	var status unix.WaitStatus
@@ -277,6 +279,7 @@ func (a *attempt) reap() error {
 		}
 		break
 	}
+	a.run.Wall = time.Since(a.run.Start)
 	a.run.setStatus(status)
 	a.run.setUsage(&usage)
 	return nil

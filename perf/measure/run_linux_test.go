@@ -150,6 +150,24 @@ func TestKernelAccounts(t *testing.T) {
 	}
 }
 
+// TestWallEndsWithReaping holds the reaping up, and expects that in the wall time.
+func TestWallEndsWithReaping(t *testing.T) {
+	const pause = 50 * time.Millisecond
+	var dead time.Time
+	defer measure.OnDeath(func() {
+		dead = time.Now()
+		for time.Since(dead) < pause {
+		}
+	})()
+	r := run(t, role("exit", "0"))
+	if least := dead.Add(pause).Sub(r.Start); r.Wall < least {
+		t.Errorf("wall %v, but it was not reaped before %v", r.Wall, least)
+	}
+	if !r.HasIO || !r.HasFaults {
+		t.Errorf("I/O %v, faults %v; both are known until it is reaped", r.HasIO, r.HasFaults)
+	}
+}
+
 func TestLeftBehindIsEnded(t *testing.T) {
 	for _, test := range []struct{ how, what string }{
 		{"leave", "hang"}, {"leave", "stubborn"}, {"daemon", "hang"}, {"daemon", "stubborn"},

@@ -8,10 +8,9 @@ import (
 )
 
 // serve drains the output of the command, and ends it when its time or the
-// context is over, until it is dead; it returns when that was seen. One thread
-// does all of it: handing output or the end of the command from one goroutine
+// context is over, until it is dead. One thread does all of it: handing output or the end of the command from one goroutine
 // to another costs a wake-up, which is what a short command takes to run.
-func (a *attempt) serve() (exited time.Time, err error) {
+func (a *attempt) serve() error {
 	const exit, wake, out, errs = 0, 1, 2, 3
 	// ppoll passes over negative descriptors, as a.wake is without a context.
 	fds := [4]unix.PollFd{
@@ -25,20 +24,19 @@ func (a *attempt) serve() (exited time.Time, err error) {
 	}
 	for {
 		_, err := unix.Ppoll(fds[:], a.ender.wait(), nil)
-		now := time.Now() // before anything else: it may be the end of the run
 		if err != nil && err != unix.EINTR {
 			a.ender.kill()
-			return now, fmt.Errorf("%s: poll: %w", a.cmd, err)
+			return fmt.Errorf("%s: poll: %w", a.cmd, err)
 		}
 		if err == nil { // else Revents is stale
 			// First, so that a command which ended by itself is never
 			// called timed out; what its pipes still hold is drained later.
 			if fds[exit].Revents != 0 {
-				return now, nil
+				return nil
 			}
 			if fds[wake].Revents != 0 {
 				fds[wake].Fd = -1 // once is enough
-				a.ender.contextEnded(now)
+				a.ender.contextEnded(time.Now())
 			}
 			if fds[out].Revents != 0 {
 				a.out.read(a)
@@ -47,8 +45,8 @@ func (a *attempt) serve() (exited time.Time, err error) {
 				a.err.read(a)
 			}
 		}
-		if err := a.ender.tick(now); err != nil {
-			return now, err
+		if err := a.ender.tick(time.Now()); err != nil {
+			return err
 		}
 	}
 }

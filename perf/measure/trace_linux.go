@@ -17,6 +17,7 @@ type tracer struct {
 	census *census
 	dead   event // signalled when the command, though perhaps not its tree, is dead
 	spoilt bool  // the thread is still bound to the CPUs of the command
+	resume int   // the ptrace request that lets a tracee go on
 }
 
 // traceOptions: an event when a process or thread begins, executes a program, or
@@ -32,7 +33,7 @@ func (t *tracer) start() error {
 	}
 	// PTRACE_TRACEME in the child stops it right after execve, before its
 	// first instruction, so nothing of the tree escapes.
-	_, err = t.attempt.start(&syscall.SysProcAttr{Ptrace: true})
+	err = t.attempt.start(&syscall.SysProcAttr{Ptrace: true})
 	t.spoilt = unpin() != nil
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSYS):
@@ -56,34 +57,35 @@ func (t *tracer) start() error {
 // signal and leaves the process stopped. Detached with a SIGSTOP it cannot run on
 // in between.
 func (t *tracer) seize() error {
-	if _, err := t.awaitStop(); err != nil { // the SIGTRAP of its execve
+	if _, err := awaitStop(t.pid); err != nil { // the SIGTRAP of its execve
 		return err
 	}
+	options := t.watchExec()
 	if err := ptrace(unix.PTRACE_DETACH, t.pid, uintptr(unix.SIGSTOP)); err != nil {
 		return fmt.Errorf("PTRACE_DETACH: %w", err)
 	}
-	if err := ptrace(unix.PTRACE_SEIZE, t.pid, traceOptions); err != nil {
+	if err := ptrace(unix.PTRACE_SEIZE, t.pid, traceOptions|options); err != nil {
 		return fmt.Errorf("PTRACE_SEIZE: %w", err)
 	}
-	status, err := t.awaitStop()
+	status, err := awaitStop(t.pid)
 	if err != nil {
 		return err
 	}
 	// Either the SIGSTOP has stopped the process already, or it is about to be
-	// delivered; PTRACE_CONT without a signal drops it then.
+	// delivered; to go on without a signal drops it then.
 	if stopEvent(status) == unix.PTRACE_EVENT_STOP {
 		if err := unix.Kill(t.pid, unix.SIGCONT); err != nil {
 			return fmt.Errorf("SIGCONT: %w", err)
 		}
 	}
-	return ptrace(unix.PTRACE_CONT, t.pid, 0)
+	return ptrace(t.resume, t.pid, 0)
 }
 
 // awaitStop waits for the next stop of the command.
-func (t *tracer) awaitStop() (unix.WaitStatus, error) {
+func awaitStop(pid int) (unix.WaitStatus, error) {
 	for {
 		var status unix.WaitStatus
-		_, err := unix.Wait4(t.pid, &status, unix.WALL, nil)
+		_, err := unix.Wait4(pid, &status, unix.WALL, nil)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -120,8 +122,9 @@ func (t *tracer) loop() {
 	}
 }
 
-// stopped handles one stop of a tracee and lets it go on. A stop without event
-// is a signal on its way to the tracee, which PTRACE_CONT delivers.
+// stopped handles one stop of a tracee and lets it go on. A stop without event is
+// a system call, if such are traced, or a signal on its way to the tracee, which is
+// delivered by going on with it.
 func (t *tracer) stopped(tid int, status unix.WaitStatus) {
 	signal := status.StopSignal()
 	switch event := stopEvent(status); event {
@@ -130,12 +133,17 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) {
 			t.census.add(int(child), tid, event == unix.PTRACE_EVENT_VFORK)
 		}
 		signal = 0
+	case unix.PTRACE_EVENT_SECCOMP:
+		t.calls(tid, filteredCall(tid))
+		signal = 0
 	case unix.PTRACE_EVENT_EXEC: // comes from the process id, whichever thread called execve
 		t.census.executed(tid)
 		signal = 0
 	case unix.PTRACE_EVENT_EXIT:
 		if tid == t.pid {
-			t.readZombie() // its I/O is complete but for the exit itself
+			// Its I/O is complete but for the exit itself.
+			t.accounts.read(tid)
+			t.accounts.enter(&t.run)
 		}
 		t.census.exiting(tid)
 		signal = 0
@@ -147,9 +155,24 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) {
 		}
 		t.census.add(tid, 0, false) // if its parent's event has not come first
 		signal = 0
+	case 0:
+		if signal == syscallStop {
+			t.calls(tid, enteredCall(tid))
+			signal = 0
+		}
 	}
 	// Fails only if the tracee was killed meanwhile, which wait4 tells next.
-	_ = ptrace(unix.PTRACE_CONT, tid, uintptr(signal))
+	_ = ptrace(t.resume, tid, uintptr(signal))
+}
+
+// calls handles a system call that is about to be made.
+func (t *tracer) calls(tid int, c call) {
+	switch c {
+	case callExec:
+		t.census.executing(tid)
+	case callPtrace:
+		t.run.traces = true
+	}
 }
 
 // isJobStop reports whether s is one of the four signals that stop a process.

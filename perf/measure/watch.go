@@ -163,8 +163,8 @@ func (r *Watcher) Stop() (Run, error) {
 	return r.run, r.err
 }
 
-// Reload, once the command is ready, waits until the reruns of earlier saves have ended, makes the save s, and
-// waits for its result. A watcher that ends, that does not notice the save, that runs
+// Reload makes the save s and waits for its result. It waits first until the reruns of
+// earlier saves have ended, and the command must be ready. A watcher that ends, that does not notice the save, that runs
 // something else, or that gives the wrong result for it, is a *Failure.
 func (r *Watcher) Reload(ctx context.Context, s Save) (Reload, error) {
 	err := r.await(ctx, r.watch.Limit, r.lines.isQuiet, func() string {

@@ -125,6 +125,30 @@ func badRun() *perf.Result {
 	return r
 }
 
+// reloadRun is a run with reloads: of a subject that never renders, and of a larger file
+// in which a line did not come.
+func reloadRun() *perf.Result {
+	r := emptyRun()
+	stage := func(name string) perf.Metric { return perf.Metric{Name: name, Unit: perf.Second, Better: perf.Lower} }
+	small := ok("hot reload", measured(perf.Wall, 59, 1.10, 1.12, 1.15, 1.09, 1.9), measured(stage("detect"), 59, 0.0003, 0.000332, 0.0004, 0.0002, 0.002),
+		measured(stage("fixed sleep"), 59, 0.1, 0.1003, 0.101, 0.1, 0.11), measured(stage("execute"), 59, 1, 1.02, 1.03, 0.99, 1.8))
+	large := ok("hot reload medium", measured(perf.Wall, 3, 6.2, 6.3, 6.4, 6.1, 6.5), measured(stage("fixed sleep"), 3, 0.1, 0.1003, 0.101, 0.1, 0.11))
+	failed := perf.WorkloadResult{Name: "hot reload complex", State: perf.StateFailed, Reason: "it did not notice within 10s that reload.clnrm.toml was saved"}
+	for _, w := range []*perf.WorkloadResult{&small, &large, &failed} {
+		w.Stages, w.Absent = []string{"detect", "fixed sleep", "render", "execute"}, []string{"render"}
+	}
+	r.Workloads = []perf.WorkloadResult{small, large, failed}
+	tail := objective("hot reload p95", 3, 5)
+	tail.Workload, tail.Quantile = "hot reload", 0.95
+	detect := objective("hot reload detect", 0.1, 0.2)
+	detect.Workload, detect.Metric = "hot reload", "detect"
+	r.Objectives = []perf.ObjectiveResult{
+		judged(tail, perf.Met, 59, 1.3, 1.4, 1.9, ""),
+		judged(detect, perf.Met, 59, 0.0003, 0.000332, 0.0004, ""),
+	}
+	return r
+}
+
 // nastyRun has the nasty name wherever a result of somebody else may have one.
 func nastyRun() *perf.Result {
 	r := goodRun()
@@ -138,6 +162,7 @@ func nastyRun() *perf.Result {
 	r.Objectives[2].Unit = nasty
 	r.Workloads[3].Name = "日本語のテスト"
 	r.Workloads[3].Metrics[2].Unit = nasty + "/sec"
+	r.Workloads[3].Stages, r.Workloads[3].Absent = []string{nasty, nasty + "2"}, []string{nasty}
 	r.Workloads[3].Warnings = []perf.Warning{{Kind: nasty, Text: nasty}}
 	r.Warnings = []perf.Warning{{Kind: nasty, Text: nasty}}
 	return r

@@ -44,6 +44,9 @@ func planStep(out *writer, s suite.Step, dir string, st Style) {
 	default:
 		line("writes", fmt.Sprintf("%d files, such as %s", n, s.Files[0].Name))
 	}
+	if s.Watch != nil {
+		line("saves", s.Watch.File+", by a rename out of "+s.Watch.Staging)
+	}
 	run := s.Command
 	if s.Wanted {
 		run.Env = slices.Concat(run.Env, s.CleanEnv)
@@ -53,7 +56,15 @@ func planStep(out *writer, s suite.Step, dir string, st Style) {
 		list []suite.Command
 	}{{"setup", s.Setup}, {"prepare", s.Prepare}, {"run", []suite.Command{run}}, {"conclude", s.Conclude}, {"cleanup", s.Cleanup}} {
 		if phase.name == "run" && s.Wanted && len(s.Fresh) > 0 {
-			line("empties", strings.Join(s.Fresh, ", ")+", before each run")
+			when := ", before each run"
+			if s.Watch != nil {
+				when = ", before it starts"
+			}
+			line("empties", strings.Join(s.Fresh, ", ")+when)
+		}
+		if phase.name == "run" && s.Container != nil {
+			line("run", s.Container.String())
+			continue
 		}
 		for _, c := range phase.list {
 			line(phase.name, commandLine(c, dir))
@@ -104,6 +115,8 @@ func runsOf(s suite.Step) string {
 	}
 	runs := fmt.Sprintf("%d to %d runs within %s", s.Min, s.Max, span(s.Budget))
 	switch {
+	case s.ByCost:
+		runs = fmt.Sprintf("%d reloads if one takes less than %s, else what fits into %s", s.Max, span(suite.FirmReload), span(s.Budget))
 	case s.Min == s.Max:
 		runs = plural(s.Min, "run")
 	case s.Firm:

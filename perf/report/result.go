@@ -13,7 +13,7 @@ import (
 )
 
 // Result prints a run: what was measured where, one table of objectives against
-// target and critical with the other metrics below, and then, in full sentences,
+// target and critical with the other metrics below, the stages of what has some, and then, in full sentences,
 // what failed, what could not be measured and what to be careful about.
 func Result(w io.Writer, r *perf.Result, st Style) error {
 	out := &writer{w: w}
@@ -32,6 +32,7 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 	} else {
 		out.table(&t.table, st)
 		t.notes.print(out, st)
+		stages(out, r, st)
 	}
 	failures(out, r, st)
 	warnings(out, r, st)
@@ -140,7 +141,14 @@ func stateText(r *perf.Result, o perf.ObjectiveResult) string {
 // inTable reports whether a metric that no objective is about stands in the table
 // of a run. The others are in its JSON.
 func inTable(m perf.Metric) bool {
-	return slices.Contains([]perf.Metric{perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory}, m) || m.Unit.IsRate()
+	return slices.Contains(tableMetrics, m) || m.Unit.IsRate()
+}
+
+// tableMetrics are those that stand in the table besides the rates.
+var tableMetrics = []perf.Metric{
+	perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory,
+	perf.ContainerImage, perf.ContainerCreate, perf.ContainerRun, perf.ContainerReady, perf.ContainerProgram, perf.ContainerStop, perf.ContainerRemove,
+	perf.Containers, perf.SubjectLife, perf.SubjectStart,
 }
 
 // workload adds the rows of the metrics that no objective has shown already.

@@ -20,7 +20,7 @@ func TestResult(t *testing.T) {
 	incompleteRun.Objectives[3] = unmeasured(memoryObjective(), "interrupted before the end, after 4 runs")
 	for name, r := range map[string]*perf.Result{
 		"result": goodRun(), "result-bad": badRun(), "result-second-run": secondRun, "result-incomplete": incompleteRun,
-		"result-nasty": nastyRun(), "result-empty": emptyRun(),
+		"result-reload": reloadRun(), "result-nasty": nastyRun(), "result-empty": emptyRun(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden(t, name, func(w io.Writer, st Style) error { return Result(w, r, st) })

@@ -31,6 +31,17 @@ func (s Suite) Select(list string) (sub Suite, wanted map[string]bool, err error
 	return s.restrict(s.closure(wanted), wanted), wanted, nil
 }
 
+// Reloads is the list, as [Suite.Select] takes it, of the workloads that watch.
+func (s Suite) Reloads() string {
+	var names []string
+	for _, w := range s.Workloads {
+		if w.Watch != nil {
+			names = append(names, w.Name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
 // closure adds to the wanted names those that they need. Needs point backwards, so
 // one pass from the end finds all.
 func (s Suite) closure(wanted map[string]bool) map[string]bool {

@@ -141,6 +141,14 @@ func cliStartup() Objective {
 	return Objective{Name: "cli startup", Workload: "cli startup", Metric: perf.Wall, Quantile: 0.5, Confidence: 0.95, Target: 2, Critical: 5}
 }
 
+func containerStart() Objective {
+	return Objective{Name: "container start", Workload: "container lifecycle", Metric: perf.ContainerStart, Quantile: 0.5, Confidence: 0.95, Target: 3, Critical: 10}
+}
+
+func containerLifecycle() Objective {
+	return Objective{Name: "container lifecycle", Workload: "container lifecycle", Metric: perf.Wall, Quantile: 0.5, Confidence: 0.95, Target: 5, Critical: 10}
+}
+
 func testSuite() Objective {
 	return Objective{Name: "test suite", Workload: "test suite", Metric: perf.Wall, Quantile: 0.5, Confidence: 0.95, Target: 30, Critical: 60}
 }

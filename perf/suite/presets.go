@@ -65,15 +65,16 @@ func Cleanroom(dir, exe string) Suite {
 				Name:    "test suite",
 				Command: Command{[]string{test, "-test.v", "-test.count=1"}, path.Join(dir, "perf/subject/cleanroom"), nil},
 				Setup:   []Command{{[]string{"go", "test", "-c", "-o", test, SubjectPackage}, dir, goBuild}},
-				Cause:   GoCause,
-				Warmup:  1, Memory: 1, Timeout: 10 * time.Minute,
+				Cause:   GoCause, MakesContainers: true,
+				Warmup: 1, Memory: 1, Timeout: 10 * time.Minute,
 				Tests: &Tests{Passed: Count{`^\s*--- PASS: `}, Failed: Count{`^\s*--- FAIL: `}},
 				Items: &Items{Unit: "tests", Count: Count{`^\s*--- (?:PASS|FAIL): `}},
 			},
 			selfTest(bin, dir, clean),
 			validate(bin, dir, clean),
+			lifecycle(),
 		}, reload.workloads()...),
-		Objectives: append([]Objective{buildTime(), cliStartup(), testSuite(), memory()}, reload.objectives()...),
+		Objectives: append([]Objective{buildTime(), cliStartup(), containerStart(), containerLifecycle(), testSuite(), memory()}, reload.objectives()...),
 	}
 }
 
@@ -82,8 +83,8 @@ func selfTest(bin, dir string, env []string) Workload {
 	return Workload{
 		Name:    "self-test",
 		Command: Command{[]string{bin, "self-test"}, dir, env},
-		Needs:   []string{"build"},
-		Warmup:  1, Memory: memoryRuns, Timeout: 10 * time.Minute,
+		Needs:   []string{"build"}, MakesContainers: true,
+		Warmup: 1, Memory: memoryRuns, Timeout: 10 * time.Minute,
 		Tests: &Tests{Passed: Count{`Total: \d+ tests, (\d+) passed`}, Failed: Count{`Total: \d+ tests, \d+ passed, (\d+) failed`}},
 		Items: &Items{Unit: "tests", Count: Count{`Total: (\d+) tests`}},
 	}
@@ -103,6 +104,16 @@ func validate(bin, dir string, env []string) Workload {
 		Files:   files,
 		Warmup:  1, Memory: memoryRuns, Timeout: 10 * time.Minute,
 		Items: &Items{Unit: "files", Number: validateFiles},
+	}
+}
+
+// lifecycle times containers by themselves. It needs no build, and so it is measured
+// also where the subject does not compile.
+func lifecycle() Workload {
+	return Workload{
+		Name:      "container lifecycle",
+		Container: &Container{Network: "none", Ready: time.Minute, Grace: 10 * time.Second},
+		Warmup:    1, Timeout: 2 * time.Minute,
 	}
 }
 
@@ -147,11 +158,11 @@ func Clnrm(o ClnrmOptions) Suite {
 			Needs:   []string{"build"},
 			Warmup:  3, Min: 30, Memory: memoryRuns, Timeout: time.Minute,
 		},
-		selfTest(bin, o.Dir, env), validate(bin, o.Dir, env),
+		selfTest(bin, o.Dir, env), validate(bin, o.Dir, env), lifecycle(),
 	}
 	reload := reloader{bin: bin, env: []string{"NO_COLOR=1"}, needs: []string{"build"}, stages: clnrmStages(), content: clnrmFile}
 	runs = append(runs, reload.workloads()...)
-	s.Objectives = append(append(s.Objectives, cliStartup(), memory()), reload.objectives()...)
+	s.Objectives = append(append(s.Objectives, cliStartup(), containerStart(), containerLifecycle(), memory()), reload.objectives()...)
 	if o.Binary != "" {
 		for i := range runs {
 			runs[i].Needs = nil

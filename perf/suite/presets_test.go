@@ -10,7 +10,9 @@ import (
 func commands(s Suite) []string {
 	var out []string
 	for _, w := range s.Workloads {
-		out = append(out, w.Command.String())
+		if w.Container == nil {
+			out = append(out, w.Command.String())
+		}
 		for _, hook := range [][]Command{w.Setup, w.Prepare, w.Conclude, w.Cleanup} {
 			for _, c := range hook {
 				out = append(out, c.String())

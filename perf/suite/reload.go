@@ -60,7 +60,7 @@ func (r reloader) workload(name, content string) Workload {
 		Command: Command{[]string{r.bin, "run", "--watch", "--force", watched}, root, slices.Concat(r.env, []string{"HOME=" + home, "TMPDIR=" + tmp})},
 		Needs:   r.needs,
 		Fresh:   []string{watched, staging, home, tmp},
-		Warmup:  2, Timeout: 2 * time.Minute,
+		Warmup:  2, Timeout: 2 * time.Minute, MakesContainers: true,
 		Watch: &Watch{
 			File: watched + "/" + file, Staging: staging,
 			Content: content, Passing: "true", Failing: "false",

@@ -64,8 +64,14 @@ type Count struct {
 
 // A Workload is one thing to measure.
 type Workload struct {
-	Name    string
+	Name string
+	// Command is what is measured. A workload of containers has none.
 	Command Command
+	// MakesContainers says that the command makes containers where there is an engine.
+	// They are followed while it runs, and those that it leaves behind are removed.
+	MakesContainers bool
+	// Container, if there is one, is started and removed again in place of a command.
+	Container *Container
 	// Needs names the workloads that must have succeeded before this one.
 	Needs []string
 	// Files are written before anything else of the workload.
@@ -114,6 +120,28 @@ type Workload struct {
 
 	// Watch is set where the command does not end but watches a folder.
 	Watch *Watch
+}
+
+// A Container says which container a workload creates, starts, waits for, stops and
+// removes. It needs a container engine; without one the workload is not measured.
+type Container struct {
+	// Image is an image that the engine has; nothing is ever pulled. Empty means the
+	// probe of perf/container, of which the run makes an image by itself.
+	Image string
+	// Network is what the container is connected to: "none", "bridge", "host".
+	Network string
+	// Ready is how long it may take to become ready, and Grace how long to end by
+	// itself when it is stopped.
+	Ready, Grace time.Duration
+}
+
+// String says in words what is done.
+func (c Container) String() string {
+	image := c.Image
+	if image == "" {
+		image = "the probe"
+	}
+	return fmt.Sprintf("create, start, ready, stop and remove a container of %s (network %s)", image, c.Network)
 }
 
 // Items says how many things a run works through.

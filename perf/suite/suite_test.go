@@ -29,6 +29,8 @@ func TestCheckValid(t *testing.T) {
 		`"build": a number of runs`:                          func(s *Suite) { s.Workloads[1].Min = -1 },
 		`"build": at least 3 runs`:                           func(s *Suite) { s.Workloads[1].Min, s.Workloads[1].Max = 3, 2 },
 		`"build": a time is negat`:                           func(s *Suite) { s.Workloads[1].Timeout = -time.Second },
+		"a command and a container":                          func(s *Suite) { s.Workloads[1].Container = &Container{Ready: 1, Grace: 1} },
+		"a container needs a time":                           func(s *Suite) { s.Workloads[1].Command, s.Workloads[1].Container = Command{}, &Container{} },
 		"/home/me\" under Fresh":                             func(s *Suite) { s.Workloads[1].Fresh = []string{"/home/me"} },
 		"$WORK\" under Fresh":                                func(s *Suite) { s.Workloads[1].Fresh = []string{"$WORK"} },
 		"$WORKS/x\" under Fresh":                             func(s *Suite) { s.Workloads[1].Fresh = []string{"$WORKS/x"} },

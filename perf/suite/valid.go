@@ -15,8 +15,12 @@ func (w Workload) check() error {
 	switch {
 	case w.Name == "":
 		return errors.New("it has no name")
-	case len(w.Command.Args) == 0 || w.Command.Args[0] == "":
+	case w.Container == nil && (len(w.Command.Args) == 0 || w.Command.Args[0] == ""):
 		return errors.New("it has no command")
+	case w.Container != nil && len(w.Command.Args) > 0:
+		return errors.New("it has a command and a container, and can measure one of them")
+	case w.Container != nil && (w.Container.Ready <= 0 || w.Container.Grace <= 0):
+		return fmt.Errorf("a container needs a time to become ready in and one to stop in (ready %s, grace %s)", w.Container.Ready, w.Container.Grace)
 	case w.Min < 0 || w.Max < 0 || w.Warmup < 0 || w.Memory < 0:
 		return fmt.Errorf("a number of runs is negative (min %d, max %d, warm-up %d, memory %d)", w.Min, w.Max, w.Warmup, w.Memory)
 	case w.Max > 0 && w.Max < w.Min:

@@ -114,7 +114,7 @@ func (w Watch) check() error {
 	}
 	beginnings := slices.Concat([]string{w.Ready, w.Named, w.Pass, w.Fail}, w.End)
 	if slices.Contains(beginnings, "") || len(w.End) == 0 {
-		return errors.New("Ready, Named, Pass, Fail and End must say by which lines a watch is followed")
+		return errors.New("it does not say by which lines a watch is followed: fill in Ready, Named, Pass, Fail and End")
 	}
 	return w.checkStages()
 }

@@ -82,7 +82,7 @@ const importTargets = `import (
 
 func TestConsumer(t *testing.T) {
 	c := newConsumer(t, importTargets)
-	c.mage(t, "-l").want(t, 0, "benchmarks", "benchmarkAll", "cleanroomSloCheck", "plan", "doctor", "time", "baseline:save", "baseline:compare")
+	c.mage(t, "-l").want(t, 0, "benchmarks", "benchmarkAll", "benchHotReload", "cleanroomSloCheck", "plan", "doctor", "time", "baseline:save", "baseline:compare")
 	c.mage(t, "-h", "benchmarks").want(t, 0, "-only", "Example")
 	c.mage(t, "plan").want(t, 0, "example.com/greet", "go build", "go test", "--help")
 	if list := results(t, c.dir); len(list) != 0 {
@@ -104,6 +104,7 @@ func TestConsumer(t *testing.T) {
 	c.mage(t, "cleanroomSloCheck", "-only=cli startup", "-set=cli startup=1us").want(t, perf.ExitGate, "BREACHED")
 	c.mage(t, "cleanroomSloCheck", "-only=test suite").want(t, perf.ExitFailure, "no test ran")
 	c.mage(t, "benchmarks", "-only=biuld").want(t, perf.ExitUsage, `did you mean "build"?`)
+	c.mage(t, "benchHotReload").want(t, perf.ExitUsage, "watches nothing")
 	empty := t.TempDir()
 	c.mage(t, "-w", empty, "benchmarks").want(t, perf.ExitUsage, "shows neither a Cargo.toml nor a go.mod", "targets.Use")
 	if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {

@@ -29,6 +29,7 @@ type options struct {
 	mode, only, set string
 	allow           string // objectives that may be NOT MEASURED
 	json            bool
+	reloads         bool // only the workloads that watch
 	policy          experiment.Policy
 }
 
@@ -60,6 +61,11 @@ func choose(ctx context.Context, o options) (c choice, err error) {
 	}
 	if c.suite, err = c.suite.Set(o.set); err != nil {
 		return c, err
+	}
+	if o.reloads {
+		if o.only = c.suite.Reloads(); o.only == "" {
+			return c, perf.Usagef("%s watches nothing: there is no hot reload to measure", c.suite.Subject)
+		}
 	}
 	c.suite, c.wanted, err = c.suite.Select(o.only)
 	if o.only != "" {
@@ -193,8 +199,17 @@ func (r *run) learnCosts(steps []suite.Step) {
 
 // engine goes through the steps, saving what is known after each.
 func (r *run) engine(ctx context.Context, steps []suite.Step) error {
+	engine, err := openEngine(ctx, r.result.ID, steps)
+	defer func() {
+		engine.close(ctx)
+		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
+	}()
+	if err != nil {
+		return err
+	}
 	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
-	e := experiment.Engine{New: processes.Runner, Hooks: experiment.Hooks{
+	processes.EngineEnv = engine.environment()
+	e := experiment.Engine{New: engine.Runners(processes), Hooks: experiment.Hooks{
 		Announce: r.status.Announce,
 		Progress: r.status.Progress,
 		Done: func(res *perf.Result) error {

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -30,6 +32,7 @@ import (
 //	trap=vague    does not say when it has parsed a file
 //	trap=restless reruns for ever after the first change
 //	trap=unready  never gets ready
+//	trap=deaf     ends on neither SIGINT nor SIGTERM
 //	trap=die      exits with status 1 in its first rerun
 //	trap=quit     exits with status 0 in its first rerun
 const Env = "CLNRM_PERF_TEST_CLNRM"
@@ -47,6 +50,9 @@ func Main(options string, args []string, out io.Writer) int {
 			fmt.Fprintf(out, "error: %v\n", err)
 			return 2
 		}
+	}
+	if c.trap == "deaf" {
+		signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	}
 	return c.watch()
 }

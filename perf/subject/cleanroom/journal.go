@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -41,7 +44,30 @@ func (j *journal) error(from, format string, args ...any) { j.line("ERROR", from
 func (j *journal) line(level, from, format string, args []any) {
 	msg := strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace(fmt.Sprintf(format, args...))
 	stamp := j.now().UTC().Format("2006-01-02T15:04:05.000000Z")
-	// On most systems a write to a reader that is gone ends the program by a
-	// signal. Where it does not, the exit status still tells the result.
+	// The exit status still tells the result to whoever has lost the lines; a run of
+	// which nobody reads the lines is ended by its readWriter.
 	_, _ = io.WriteString(j.out, stamp+" "+level+" "+from+": "+msg+"\n")
+}
+
+// A readWriter writes to somebody who reads, and ends a context when he does not any
+// more.
+type readWriter struct {
+	to   io.Writer
+	lost context.CancelFunc
+}
+
+// whileRead makes a reader that is gone (| head) end ctx, as an interrupt does, and not
+// this process by a signal in the middle of a step, whose container would be left.
+func whileRead(ctx context.Context, out io.Writer) (context.Context, *readWriter) {
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, cancel := context.WithCancel(ctx)
+	return ctx, &readWriter{out, cancel}
+}
+
+func (w *readWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if err != nil {
+		w.lost()
+	}
+	return n, err
 }

@@ -1,14 +1,18 @@
 // Command cleanroom is a small test runner that exists to be measured. It
 // reads test files in TOML, the form of clnrm's .clnrm.toml, runs each step in
-// an empty directory with a clean environment, matches the output against a
-// regular expression and prints the marker lines of `clnrm run --watch`, so
-// that one driver measures both. Every path does the work it reports: template,
-// TOML, processes, regular expressions; nothing sleeps.
+// a fresh container, matches the output against a regular expression and prints
+// the marker lines of `clnrm run --watch`, so that one driver measures both.
+// Every path does the work it reports: template, TOML, containers, processes,
+// regular expressions; nothing sleeps.
+//
+// Where no container engine answers, a step is a process in an empty directory
+// with a clean environment; the first line of a run says which it is, and why.
 //
 // The binary brings its own commands (applets), so that a test needs nothing of
 // the host and gives the same output on every system. It is static, and what
 // only some commands need is made when they run: to start it for --help is
-// itself a workload.
+// itself a workload. Being static, it is all that the default image consists of:
+// no registry is needed, and none is ever asked.
 //
 // # Test files
 //
@@ -20,11 +24,12 @@
 //
 //	[service.db]                          # up while the file's steps run
 //	plugin = "generic_container"          # the default; or surrealdb
-//	image = "alpine:latest"
+//	image = "postgres:17"                 # one that the engine has
 //
 //	[[steps]]
 //	name = "echo"
 //	command = ["echo", "hello"]           # joined with blanks, run by sh -c
+//	image = "alpine:latest"               # one that the engine has; not in clnrm
 //	expected_output_regex = "^hello\n$"
 //
 //	[[scenario]]
@@ -33,18 +38,26 @@
 //	run = "echo hi"                       # or [[scenario.steps]]
 //
 // Steps run in order, the first failure ends the file; scenarios come last.
+// Without an image a step or service runs in the default one, this program, or
+// what CLEANROOM_CONTAINERS_DEFAULT_IMAGE names. An image that the engine has is
+// used as it is; one that it has not fails the step that asks for it, and so does
+// any where steps are processes. Containers have no network.
 //
 // # Marker lines
 //
-// A run prints these, in this order; with --watch again after each change, with
-// the first two in front. Times in parentheses are of this program's own clock.
+// A run prints these, in this order, the first of them once; with --watch the
+// others again after each change, with the second and third in front. Times are of
+// this program's own clock.
 //
+//	Steps run in containers of I:T (ENGINE)    or Steps run as processes: REASON
 //	File change detected: ["a.clnrm.toml"]     the change has been seen
 //	Rerunning tests...
 //	Rendered a.clnrm.toml (0ms)                for each file
 //	Found 1 test file(s) to execute
 //	Successfully loaded cleanroom config ...   the file has been parsed
-//	Starting process ...                       and the rest of each step
+//	Starting container with image I:T          of a process: Starting process in ...
+//	Container started successfully, executing command
+//	Command completed in 250ms                 and the rest of each step
 //	Test passed: a.clnrm.toml                  or Test failed: PATH - ERROR
 //	✅ a.clnrm.toml - PASS (2ms)               or ❌ FILE - FAIL (Nms)
 //	Test Results: 1 passed, 0 failed
@@ -69,8 +82,8 @@ import (
 const usage = `cleanroom runs test files in clean directories.
 
 Usage:
-  cleanroom run [--watch] [--force] [-var NAME=VALUE] [PATH...]
-  cleanroom self-test
+  cleanroom run [--watch] [--force] [-steps WHERE] [-var NAME=VALUE] [PATH...]
+  cleanroom self-test [-steps WHERE]
   cleanroom validate [-var NAME=VALUE] PATH...
   cleanroom render [-var NAME=VALUE] FILE
   cleanroom applet NAME [ARG...]
@@ -80,6 +93,9 @@ run        runs the test files of PATH (a file, or a directory with all of its
            *.toml); without PATH every *.clnrm.toml below the current directory.
            --watch runs again after each change, --force ignores the cache
            (CLEANROOM_CACHE names its directory).
+           -steps says where steps run: containers, processes, or auto, which is
+           containers where an engine answers (CLEANROOM_STEPS sets the default,
+           DOCKER_HOST the engine).
 self-test  runs the test files that the binary carries.
 validate   parses and checks files, and names each that is invalid.
 render     prints a test file after its template has been carried out.
@@ -129,12 +145,15 @@ func start(argv []string, std streams) int {
 		return stepMain(args)
 	case verbService:
 		return serviceMain(args)
+	case verbContainerService:
+		return containerServiceMain()
 	}
 	return runCommand(verb, args, std)
 }
 
-// runCommand carries out one of the public commands. SIGINT and SIGTERM cancel
-// its context, so that running steps are ended and their directories removed.
+// runCommand carries out one of the public commands. SIGINT, SIGTERM and the end of
+// the terminal cancel its context, so that running steps are ended and what they left
+// removed.
 func runCommand(verb string, args []string, std streams) int {
 	// A map that is made here costs nothing at the start of a step.
 	commands := map[string]func(context.Context, []string, streams) error{
@@ -144,7 +163,11 @@ func runCommand(verb string, args []string, std streams) int {
 	if command == nil {
 		return refuse(std, fmt.Errorf("%w: unknown command %q", errUsage, verb))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	err := command(ctx, args, std)
 	switch {
@@ -186,6 +209,7 @@ func refuse(std streams, err error) int {
 // options are the flags of the public commands; each takes a part of them.
 type options struct {
 	watch, force bool
+	steps        string // where steps run, see newExecutor
 	vars         variables
 }
 
@@ -215,6 +239,8 @@ func parseArgs(args []string, names ...string) (options, []string, error) {
 			fs.BoolVar(&opt.watch, "watch", false, "")
 		case "force":
 			fs.BoolVar(&opt.force, "force", false, "")
+		case "steps":
+			fs.StringVar(&opt.steps, "steps", "", "")
 		case "var":
 			fs.Var(opt.vars, "var", "")
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,9 @@ import (
 	"testing"
 	"time"
 )
+
+// atEnd removes what tests share.
+var atEnd []func() error
 
 var update = flag.Bool("update", false, "write the golden files")
 
@@ -23,7 +27,14 @@ func TestMain(m *testing.M) {
 		leaveQuickly()
 		os.Exit(start(os.Args, streams{os.Stdout, os.Stderr}))
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	for _, f := range atEnd {
+		if err := f(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = 1
+		}
+	}
+	os.Exit(status)
 }
 
 // room is where a test calls the subject: its own working, temporary and cache
@@ -31,11 +42,14 @@ func TestMain(m *testing.M) {
 type room struct {
 	t              *testing.T
 	dir, tmp, cach string
+	program        string
+	env            []string
 }
 
+// newRoom is a room in which steps run as processes, engine or not.
 func newRoom(t *testing.T, files map[string]string) *room {
 	t.Helper()
-	r := &room{t, t.TempDir(), t.TempDir(), t.TempDir()}
+	r := &room{t, t.TempDir(), t.TempDir(), t.TempDir(), os.Args[0], []string{"CLEANROOM_STEPS=" + stepsProcesses}}
 	for name, content := range files {
 		r.write(name, content)
 	}
@@ -57,9 +71,10 @@ func (r *room) write(name, content string) {
 func (r *room) command(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute) // for a subject that hangs
 	r.t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd := exec.CommandContext(ctx, r.program, args...)
 	cmd.Dir = r.dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp, "TMP="+r.tmp, "TEMP="+r.tmp, "CLEANROOM_CACHE="+r.cach, "NO_COLOR=1")
+	cmd.Env = append(cmd.Env, r.env...)
 	return cmd
 }
 

@@ -15,28 +15,38 @@ import (
 
 // scrub replaces what differs from run to run: times, durations, processes.
 func scrub(out string) string {
-	for expr, to := range map[string]string{
-		`(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\b`: "TIME",
-		`\d+ms\b`:     "Nms",
-		`process-\d+`: "process-N",
+	for _, s := range []struct{ expr, to string }{
+		{`(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\b`, "TIME"},
+		{`\d+ms\b`, "Nms"},
+		{`process-\d+`, "process-N"},
+		{`container-[0-9a-f]{12}`, "container-ID"},
+		{`clnrm-perf/subject:\S+`, "clnrm-perf/subject:OWNER"},
+		{`\((Docker|Podman) \S+ at \S+\)`, "(ENGINE)"},
+		{`engine at [^\s,]+`, "engine at ENDPOINT"},
 	} {
-		out = regexp.MustCompile(expr).ReplaceAllString(out, to)
+		out = regexp.MustCompile(s.expr).ReplaceAllString(out, s.to)
 	}
 	return out
 }
 
-// TestMarkers holds the lines of a run, and their order, to a golden: drivers
-// read them.
-func TestMarkers(t *testing.T) {
+// markerFiles are the test files whose lines the goldens hold.
+func markerFiles(t *testing.T) map[string]string {
+	t.Helper()
 	files := map[string]string{}
-	for _, name := range []string{"a-passes", "b-fails", "c-broken", "d-template"} {
+	for _, name := range []string{"a-passes", "b-fails", "c-broken", "d-template", "e-image", "f-service"} {
 		text, err := os.ReadFile(filepath.Join("testdata", "run", name+suffix))
 		if err != nil {
 			t.Fatal(err)
 		}
 		files[name+suffix] = string(text)
 	}
-	r := newRoom(t, files)
+	return files
+}
+
+// TestMarkers holds the lines of a run, and their order, to a golden: drivers
+// read them.
+func TestMarkers(t *testing.T) {
+	r := newRoom(t, markerFiles(t))
 	out, complaints, status := r.call("run", "--force")
 	if status != 1 || complaints != "" {
 		t.Errorf("status %d, complaints %q", status, complaints)
@@ -122,11 +132,11 @@ const busy = "seq 1 900000000000 | grep -c ^x"
 func testExecutor(t *testing.T) *processExecutor {
 	t.Helper()
 	ownTemp(t)
-	ex, err := newExecutor()
+	ex, err := newProcessExecutor("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ex.(*processExecutor)
+	return ex
 }
 
 func TestStepBounds(t *testing.T) {
@@ -154,7 +164,7 @@ func TestStepBounds(t *testing.T) {
 			if tc.stage == nil {
 				tc.stage = func(string) {}
 			}
-			_, err := e.runStep(ctx, tc.command, tc.stage)
+			_, err := e.runStep(ctx, step{command: tc.command}, tc.stage)
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 				t.Errorf("got %v, want %s...", err, tc.want)
 			}

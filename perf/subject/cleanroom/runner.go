@@ -27,15 +27,23 @@ type source struct {
 
 // cmdRun is the command run.
 func cmdRun(ctx context.Context, args []string, std streams) error {
-	opt, paths, err := parseArgs(args, "watch", "force", "var")
+	opt, paths, err := parseArgs(args, "watch", "force", "var", "steps")
 	if err != nil {
 		return err
 	}
-	ex, err := newExecutor()
+	ctx, out := whileRead(ctx, std.out)
+	defer out.lost()
+	ex, err := newExecutor(ctx, opt.steps)
 	if err != nil {
 		return err
 	}
-	r := &runner{log: newJournal(std.out), exec: ex, vars: opt.vars}
+	r := &runner{log: newJournal(out), exec: ex, vars: opt.vars}
+	r.log.info(fromRun, "Steps run %s", ex.where())
+	return also(r.run(ctx, opt, paths), ex.close())
+}
+
+// run is cmdRun once it is known where steps run.
+func (r *runner) run(ctx context.Context, opt options, paths []string) (err error) {
 	if !opt.force {
 		if r.cache, err = openCache(); err != nil {
 			r.log.warn(fromRun, "No cache: %v", err)
@@ -172,7 +180,7 @@ func (r *runner) runFile(ctx context.Context, s source) error {
 
 // runSource parses a test file and runs what is in it; the services are up
 // while the steps and scenarios run, one after the other.
-func (r *runner) runSource(ctx context.Context, s source) error {
+func (r *runner) runSource(ctx context.Context, s source) (err error) {
 	t, err := s.parse()
 	if err != nil {
 		return err
@@ -185,7 +193,7 @@ func (r *runner) runSource(ctx context.Context, s source) error {
 		if err != nil {
 			return err
 		}
-		defer stop() // in the reverse order, after the last scenario
+		defer func() { err = also(err, stop()) }() // in the reverse order, after the last scenario
 		r.log.info(fromTest, "✅ Service '%s' started successfully (handle: %s)", sv.name, handle)
 	}
 	if err := r.runSteps(ctx, t.steps); err != nil {
@@ -218,14 +226,12 @@ func (r *runner) runSteps(ctx context.Context, steps []step) error {
 // runStep runs one step and compares its output with what the file expects. A
 // step without an expression passes by its exit status alone.
 func (r *runner) runStep(ctx context.Context, st step) error {
-	began := time.Now()
 	r.log.info(fromTest, "🔧 Executing: %s", st.command)
 	stage := func(msg string) { r.log.info(fromTest, "%s", msg) }
-	output, err := r.exec.runStep(ctx, st.command, stage)
+	output, err := r.exec.runStep(ctx, st, stage)
 	if err != nil {
 		return err
 	}
-	r.log.info(fromTest, "Command completed in %s", millis(began))
 	r.log.info(fromTest, "📤 Output: %s", excerpt(output))
 	if st.want == nil {
 		return nil

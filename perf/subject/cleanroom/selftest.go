@@ -20,44 +20,65 @@ var selftestFiles embed.FS
 // would show that a failure is noticed.
 const mustFail = "# must fail: "
 
+// inContainer marks a test file whose steps run in containers when the others are
+// processes: what they show is of the room and not of an applet, whose work is the
+// same anywhere, and which a quarter of a second for each step would hide.
+const inContainer = "# in containers\n"
+
+// selfTestJobs is how many files of containers run at once: an engine gains little
+// beyond, its own work being on the same cores.
+const selfTestJobs = 4
+
 // cmdSelfTest runs the test files that the program carries.
 func cmdSelfTest(ctx context.Context, args []string, std streams) error {
-	_, operands, err := parseArgs(args)
+	opt, operands, err := parseArgs(args, "steps")
 	if err != nil {
 		return err
 	}
 	if len(operands) > 0 {
 		return fmt.Errorf("%w: self-test takes no operand", errUsage)
 	}
-	return selfTest(ctx, selftestFiles, std.out)
-}
-
-// selfTest runs all test files of files and prints a line for each and a sum.
-func selfTest(ctx context.Context, files fs.FS, out io.Writer) error {
-	began := time.Now()
-	ex, err := newExecutor()
+	ctx, out := whileRead(ctx, std.out)
+	defer out.lost()
+	rooms, err := newExecutor(ctx, opt.steps)
 	if err != nil {
 		return err
 	}
-	names, err := fs.Glob(files, "*/*"+suffix)
-	if err != nil || len(names) == 0 {
-		return errors.Join(errors.New("self-test: no test file in the program"), err)
+	return also(selfTest(ctx, selftestFiles, rooms, out), rooms.close())
+}
+
+// selfTest runs all test files of files and prints a line for each and a sum. Those
+// that are marked run in rooms, the others in processes.
+func selfTest(ctx context.Context, files fs.FS, rooms executor, out io.Writer) error {
+	began := time.Now()
+	processes, err := newProcessExecutor("")
+	if err != nil {
+		return err
 	}
-	// The journal is written like that of any run, and thrown away: its lines
-	// would drown the result, and to leave them out would be other work.
-	r := &runner{log: newJournal(io.Discard), exec: ex}
+	tests, marked, err := readSelfTests(files)
+	if err != nil {
+		return err
+	}
 	// Should the output be lost, the last line below is as well, and reports it.
 	_, _ = fmt.Fprintln(out, "Framework Self-Test Results:")
+	_, _ = fmt.Fprintf(out, "Steps of %d files of %d run %s\n", len(marked), len(tests)+len(marked), rooms.where())
+	// The processes first, one at a time, each file reported as it ends: beside the
+	// engine's work their own would be measured as slower than it is.
 	failed := 0
-	for _, name := range names {
-		if err := r.selfTestFile(ctx, files, name, out); err != nil {
-			failed++
-		}
-		if ctx.Err() != nil {
-			return errors.New("self-test: interrupted")
-		}
+	for _, t := range tests {
+		t.run(ctx, processes)
+		failed += t.report(ctx, out)
 	}
-	_, _ = fmt.Fprintf(out, "Total: %d tests, %d passed, %d failed\n", len(names), len(names)-failed, failed)
+	startAll(ctx, marked, rooms)
+	for _, t := range marked {
+		<-t.done
+		failed += t.report(ctx, out)
+	}
+	if ctx.Err() != nil {
+		return errors.New("self-test: interrupted")
+	}
+	tests = append(tests, marked...)
+	_, _ = fmt.Fprintf(out, "Total: %d tests, %d passed, %d failed\n", len(tests), len(tests)-failed, failed)
 	verdict := "✅ ALL PASSED"
 	if failed > 0 {
 		verdict = "❌ SOME FAILED"
@@ -71,20 +92,73 @@ func selfTest(ctx context.Context, files fs.FS, out io.Writer) error {
 	return nil
 }
 
-// selfTestFile runs one file and prints its line.
-func (r *runner) selfTestFile(ctx context.Context, files fs.FS, name string, out io.Writer) error {
+// selfTestFile is one test file that the program carries, and what came of it.
+type selfTestFile struct {
+	name, text string
+	took       string
+	err        error
+	done       chan struct{} // closed at its end, where others run meanwhile
+}
+
+// readSelfTests returns the test files by name: those of processes, and those that
+// are marked.
+func readSelfTests(files fs.FS) (tests, marked []*selfTestFile, err error) {
+	names, err := fs.Glob(files, "*/*"+suffix)
+	if err != nil || len(names) == 0 {
+		return nil, nil, errors.Join(errors.New("self-test: no test file in the program"), err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("self-test: %w", err)
+		}
+		t := &selfTestFile{name: name, text: string(text), done: make(chan struct{})}
+		if strings.Contains(t.text, inContainer) {
+			marked = append(marked, t)
+		} else {
+			tests = append(tests, t)
+		}
+	}
+	return tests, marked, nil
+}
+
+// startAll starts the files, a few at once; each closes its done at its end.
+func startAll(ctx context.Context, tests []*selfTestFile, ex executor) {
+	limit := make(chan struct{}, selfTestJobs)
+	for _, t := range tests {
+		go func() {
+			defer close(t.done)
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			t.run(ctx, ex)
+		}()
+	}
+}
+
+// run runs the file. The journal is written like that of any run, and thrown away:
+// its lines would drown the result, and to leave them out would be other work.
+func (t *selfTestFile) run(ctx context.Context, ex executor) {
+	if t.err = ctx.Err(); t.err != nil {
+		return
+	}
 	began := time.Now()
-	text, err := fs.ReadFile(files, name)
-	if err == nil {
-		err = r.runSource(ctx, renderSource(name, string(text), nil))
-		err = expected(string(text), err)
+	r := &runner{log: newJournal(io.Discard), exec: ex}
+	t.err = expected(t.text, r.runSource(ctx, renderSource(t.name, t.text, nil)))
+	t.took = millis(began)
+}
+
+// report prints the file's line and returns 1 if it failed. Whoever interrupts the
+// self-test has no use for a list of what was not run.
+func (t *selfTestFile) report(ctx context.Context, out io.Writer) (failed int) {
+	if ctx.Err() != nil {
+		return 0
 	}
-	if err != nil {
-		_, _ = fmt.Fprintf(out, "❌ %s - FAIL (%s)\n   Error: %v\n", name, millis(began), err)
-		return err
+	if t.err != nil {
+		_, _ = fmt.Fprintf(out, "❌ %s - FAIL (%s)\n   Error: %v\n", t.name, t.took, t.err)
+		return 1
 	}
-	_, _ = fmt.Fprintf(out, "✅ %s - PASS (%s)\n", name, millis(began))
-	return nil
+	_, _ = fmt.Fprintf(out, "✅ %s - PASS (%s)\n", t.name, t.took)
+	return 0
 }
 
 // expected turns the result of a file into that of its self-test: an error that

@@ -27,17 +27,16 @@ func TestSelfTestFails(t *testing.T) {
 		{"bad expression", mustFail + "a(\n" + hello, "not followed by an expression"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ownTemp(t)
 			var out bytes.Buffer
 			files := fstest.MapFS{"d/good.clnrm.toml": {Data: []byte(hello)}, "d/x.clnrm.toml": {Data: []byte(tc.text)}}
-			err := selfTest(t.Context(), files, &out)
+			err := selfTest(t.Context(), files, testExecutor(t), &out)
 			if !errors.Is(err, errReported) || !strings.Contains(out.String(), tc.want) ||
 				!strings.Contains(out.String(), "Total: 2 tests, 1 passed, 1 failed\nOverall: ❌ SOME FAILED") {
 				t.Errorf("%v, got:\n%s", err, &out)
 			}
 		})
 	}
-	if err := selfTest(t.Context(), fstest.MapFS{}, &bytes.Buffer{}); err == nil {
+	if err := selfTest(t.Context(), fstest.MapFS{}, testExecutor(t), &bytes.Buffer{}); err == nil {
 		t.Error("a self-test of nothing passed")
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // serviceReady is what a service writes once it is up.
@@ -23,6 +25,17 @@ func stepMain(args []string) int {
 func serviceMain([]string) int {
 	fmt.Print(serviceReady)
 	dieWithRunner(os.Stdin)
+	return exitOK
+}
+
+// containerServiceMain is the process of a service in a container, which has no
+// lifeline: it is up until somebody stops its container. The first process of a
+// container is not ended by a signal that it does not ask for.
+func containerServiceMain() int {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, os.Interrupt, syscall.SIGTERM)
+	fmt.Print(serviceReady)
+	<-ended
 	return exitOK
 }
 

@@ -20,15 +20,17 @@ type testFile struct {
 	scenarios []scenario
 }
 
-// service is something that stays up while the steps of its file run.
+// service is something that stays up while the steps of its file run; an empty
+// image means the default.
 type service struct {
 	name, plugin, image string
 }
 
-// step is one command line and what its output must match; want may be nil.
+// step is one command line and what its output must match; want may be nil, and
+// an empty image means the default.
 type step struct {
-	name, command string
-	want          *regexp.Regexp
+	name, command, image string
+	want                 *regexp.Regexp
 }
 
 // scenario is a named group of steps, beside a service if one is named.
@@ -48,10 +50,10 @@ func (e *parseError) Error() string { return fmt.Sprintf("%s:%d: %s", e.file, e.
 
 // parse reads and checks text, the rendered form of the file name. The form is
 // clnrm's: [meta] with name and version, or [test.metadata] with name;
-// [[steps]] with name, command (array, joined with spaces) and
-// expected_output_regex; [service.NAME] with plugin and image; [[scenario]] with
-// name, service, and run or [[scenario.steps]]. Other keys are read by other
-// tools and left alone. The error is a *parseError, the first of the file.
+// [[steps]] with name, command (array, joined with spaces),
+// expected_output_regex and (not in clnrm) image; [service.NAME] with plugin and
+// image; [[scenario]] with name, service, and run or [[scenario.steps]]. Other
+// keys are read by other tools and left alone. The error is a *parseError, the first of the file.
 func parse(name, text string) (*testFile, error) {
 	var root map[string]any
 	if _, err := toml.Decode(text, &root); err != nil {
@@ -150,7 +152,7 @@ func (r *reader) services(root map[string]any) []service {
 
 // step reads one [[steps]] or [[scenario.steps]] table.
 func (r *reader) step(tab map[string]any, at place) step {
-	s := step{name: r.required(tab, "name", at)}
+	s := step{name: r.required(tab, "name", at), image: r.text(tab, "image", at)}
 	words, ok := tab["command"].([]any)
 	if !ok || len(words) == 0 {
 		r.fail(at, "command", "step %q: command must be an array of words, as in [\"echo\", \"hello\"]", s.name)
@@ -188,7 +190,7 @@ func (r *reader) scenario(tab map[string]any, at place, services []service) scen
 		r.fail(at, "service", "scenario %q: service %q is not declared", s.name, s.service)
 	}
 	if run := r.text(tab, "run", at); run != "" {
-		s.steps = append(s.steps, step{name: s.name, command: run})
+		s.steps = append(s.steps, step{name: s.name, command: run, image: r.text(tab, "image", at)})
 	}
 	for i, sub := range r.tables(tab, "steps", at) {
 		s.steps = append(s.steps, r.step(sub, append(slices.Clone(at), index{"scenario.steps", i})))

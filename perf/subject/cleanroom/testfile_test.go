@@ -30,6 +30,9 @@ func dump(t *testFile) string {
 	steps := func(indent string, steps []step) {
 		for _, s := range steps {
 			fmt.Fprintf(&b, "%sstep %q runs %q wants %v\n", indent, s.name, s.command, s.want)
+			if s.image != "" {
+				fmt.Fprintf(&b, "%s  in image %q\n", indent, s.image)
+			}
 		}
 	}
 	steps("", t.steps)

@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"os"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/clnrmtest"
 )
 
 func main() {
@@ -23,6 +25,8 @@ func main() {
 				os.Exit(1)
 			}
 		}
+	case "run":
+		os.Exit(clnrmtest.Main(os.Getenv(clnrmtest.Env), os.Args[1:], os.Stdout))
 	default:
 		os.Exit(2)
 	}

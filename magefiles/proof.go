@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf/stats/proof"
@@ -41,5 +43,36 @@ func Proof(ctx context.Context,
 		return fmt.Errorf("the engine breaks its floors:\n  %s", strings.Join(broken, "\n  "))
 	}
 	fmt.Println("\nAll floors are kept.")
+	return nil
+}
+
+// ProofOnProcesses repeats the proof with a real command, while another loads the other core.
+//
+// It compares a command that computes for 17 ms with itself and with 2 % more work, and a
+// command whose work varies by 30 % at random with itself, counts the answers beside those
+// of what people use today, and fails if there are too many wrong ones. At full size it
+// takes about an hour.
+//
+// Examples:
+//
+//	go tool mage proofOnProcesses -same=50 -slower=20
+//
+//mage:multiline
+func ProofOnProcesses(ctx context.Context,
+	same *int, /* comparisons of the command with itself; default 500 */
+	slower *int, /* comparisons with 2 % more work; default 100 */
+) error {
+	sessions := []int{500, 100}
+	for i, p := range []*int{same, slower} {
+		if p != nil {
+			sessions[i] = *p
+		}
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=24h", "-run=^TestProofOnProcesses$", "-v", "./perf/experiment")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("PERF_PROOF_SESSIONS=%d,%d", sessions[0], sessions[1]))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the proof on processes: %w", err)
+	}
 	return nil
 }

@@ -365,7 +365,7 @@ func BenchmarkDecodeResult(b *testing.B) {
 	for i := range samples {
 		samples[i] = 0.002 + float64(i)*1e-7
 	}
-	r.Workloads[0].Metrics[0].Samples = samples
+	r.Workloads[0].Metrics[0].Samples, r.Workloads[0].Metrics[0].Summary = samples, nil
 	data, err := r.Encode()
 	if err != nil {
 		b.Fatal(err)

@@ -14,15 +14,17 @@ import (
 type character struct {
 	// busy is CPU time over the wall time in which the command did not wait for a
 	// processor that somebody else had: on a loaded machine the wall time alone would
-	// make everything look idle.
+	// make everything look idle. It is what most runs of the warm-up do not exceed.
 	busy float64
+	// busiest is the same of the busiest run. Other work on the machine makes a command
+	// look idle, also where no run delay tells, and nothing makes it look busier than it
+	// is; so this tells whether it waits by itself.
+	busiest float64
 	// seen is false where the runs gave no CPU time.
 	seen bool
 }
 
-// usualBusy is which quantile of the runs says how busy a command is. Other work on the
-// machine makes a command look idle, also where no run delay tells (of threads beside the
-// main one), and nothing makes it look busier than it is; but a single run can be odd.
+// usualBusy is the quantile of the runs that busy is.
 const usualBusy = 0.8
 
 // Limits of the character. Below waits a command mostly waits, for a disk, a network or
@@ -31,7 +33,7 @@ const usualBusy = 0.8
 const waits = 0.8
 
 func (c character) parallel() bool { return c.seen && c.busy > parallelShare }
-func (c character) waiting() bool  { return !c.seen || c.busy < waits }
+func (c character) waiting() bool  { return !c.seen || c.busiest < waits }
 
 // single reports whether one processor is all that the command uses.
 func (c character) single() bool { return c.seen && c.busy <= parallelShare }
@@ -55,7 +57,7 @@ func characterise(runs []Observation) character {
 		return character{}
 	}
 	slices.Sort(busy)
-	return character{busy: busy[int(usualBusy*float64(len(busy)-1))], seen: true}
+	return character{busy: busy[int(usualBusy*float64(len(busy)-1))], busiest: busy[len(busy)-1], seen: true}
 }
 
 // value is what the run gave for the metric.
@@ -88,7 +90,7 @@ func (g gateRule) has(m perf.Metric) bool {
 
 // chooseGate decides by which metrics a command is compared.
 func chooseGate(c character) gateRule {
-	busy := fmt.Sprintf("CPU time is %.2f of the time that it could run in", c.busy)
+	busy := fmt.Sprintf("CPU time is up to %.2f of the time that it could run in", c.busiest)
 	switch {
 	case !c.seen:
 		return gateRule{[]perf.Metric{perf.Wall}, "there is no CPU time to decide by", true}
@@ -100,9 +102,10 @@ func chooseGate(c character) gateRule {
 	return gateRule{[]perf.Metric{perf.CPU}, "it computes on one thread (" + busy + "), and other work on the machine hardly touches CPU time", false}
 }
 
-// gateNamed is the rule of a user who named the metric.
+// gateNamed is the rule where the metric was named: by a user, or with a reason by a
+// caller who knows how the command is.
 func gateNamed(m perf.Metric, reason string, c character) gateRule {
-	return gateRule{[]perf.Metric{m}, cmp.Or(reason, "you named it"), c.waiting()}
+	return gateRule{[]perf.Metric{m}, cmp.Or(reason, "you named it"), reason == "" && c.waiting()}
 }
 
 // Warm-up of a pairing: enough runs to know the command, unless they take long.

@@ -268,7 +268,7 @@ func Benchmarks(ctx context.Context, older, newer GoModule, o BenchmarkOptions, 
 			fresh = append(fresh, n.title(module))
 			continue
 		}
-		iterations := o.iterations(b.perOp)
+		iterations := o.iterations(max(b.perOp, n.perOp))
 		pairings = append(pairings, Pairing{
 			Workload: n.title(module), Command: append(benchArgs(n.binary, 1), n.flags(iterations)...), Benchmark: true, Budget: o.Budget, Builds: 1,
 			Old: older.arm(b, iterations, o.Aliases), New: newer.arm(n, iterations, o.Aliases),

@@ -1,12 +1,15 @@
 package experiment
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +60,35 @@ func child(do string, args []string) int {
 		}
 		_, err = conn.Read(make([]byte, 1))
 		return exitCode(err)
+	case "hash":
+		return playHashes(args)
+	case "burn":
+		for parent := os.Getppid(); os.Getppid() == parent; {
+			playHashes([]string{"100000"})
+		}
 	case "unfinished":
 		fmt.Print("Total: 5 tests, 5 passed, 0 failed")
+	}
+	return 0
+}
+
+// playHashes computes as many hashes as args[0] says, and with a second argument up to
+// that share more or fewer, at random.
+func playHashes(args []string) int {
+	n, err := strconv.ParseFloat(args[0], 64)
+	if err != nil {
+		return exitCode(err)
+	}
+	if len(args) > 1 {
+		share, err := strconv.ParseFloat(args[1], 64)
+		if err != nil {
+			return exitCode(err)
+		}
+		n *= 1 + share*(2*rand.Float64()-1)
+	}
+	var sum [sha256.Size]byte
+	for range int(n) {
+		sum = sha256.Sum256(sum[:])
 	}
 	return 0
 }

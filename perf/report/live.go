@@ -48,6 +48,9 @@ func (s *Status) Pair(st experiment.Standing) {
 
 const phasePairs = "pairs"
 
+// minName is how much of the name of a workload stays in the live line.
+const minName = 8
+
 // livePair is the line that stands while pairs are made: the interval, the evidence,
 // and about how many runs are left.
 func livePair(st experiment.Standing) string {
@@ -56,11 +59,11 @@ func livePair(st experiment.Standing) string {
 	if low > 0 && !math.IsInf(high, 0) {
 		rest += fmt.Sprintf(" (%s to %s)", percent(low), percent(high))
 	}
-	rest += fmt.Sprintf(", evidence %s of %s, %s", evidenceText(st.Evidence), evidenceText(st.Enough), plural(st.Pairs, "pair"))
+	rest += fmt.Sprintf(", evidence %s of %s", evidenceText(st.Evidence), evidenceText(st.Enough))
 	if st.Needed > 0 {
-		rest += fmt.Sprintf(", about %d runs left", 2*st.Needed)
+		rest += fmt.Sprintf(", ~%d runs left", 2*st.Needed)
 	}
-	line := shorten(clean(st.Workload), max(maxLine-columns(rest), 8)) + rest
+	line := shorten(clean(st.Workload), max(maxLine-columns(rest), minName)) + rest
 	return shorten(line, maxLine)
 }
 
@@ -77,7 +80,7 @@ func evidenceText(e float64) string {
 	switch {
 	case e >= 1e6:
 		return "over 1e6"
-	case e >= 100:
+	case e >= 10:
 		return fmt.Sprintf("%.0f", e)
 	}
 	return fmt.Sprintf("%.2g", e)

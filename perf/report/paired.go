@@ -36,6 +36,9 @@ func pairedArms(out *writer, r *perf.Result, st Style) {
 	out.printf("%s %s\n%s %s\n\n", st.faint("old:"), indent(first.Old.Ref), st.faint("new:"), indent(first.New.Ref))
 }
 
+// SuiteMode is the mode of a run whose comparisons share their error.
+const SuiteMode = "paired suite"
+
 // Columns of the table of paired comparisons.
 const (
 	pairedName = iota
@@ -130,7 +133,7 @@ func pairedRow(c perf.Comparison, single bool) []string {
 	row[pairedPairs] = fmt.Sprint(c.Pairs)
 	row[pairedVerdict] = notGating
 	if c.Gate {
-		row[pairedVerdict] = string(c.Verdict)
+		row[pairedVerdict] = verdictText(c)
 	}
 	return row
 }
@@ -168,12 +171,15 @@ func pairedDesign(out *writer, r *perf.Result, st Style) {
 	c := r.Comparisons[at]
 	var lines []string
 	for _, reason := range gateReasons(r.Comparisons) {
-		lines = append(lines, "* "+reason)
+		lines = append(lines, wrap("* "+reason))
 	}
-	lines = append(lines,
-		fmt.Sprintf("SLOWER, FASTER: evidence of %.4g, which a command compared with itself reaches in at most", math.Round(1/c.Alpha)),
-		fmt.Sprintf("%.4g %% of comparisons, however often one looks; NO CHANGE: %.4g %% or more is refuted, both ways;", 100*c.Alpha, 100*c.MinEffect),
-		fmt.Sprintf("interval: of the ratio new/old, %.4g %%, valid at every look", 100*(1-c.Alpha)), madeHow(c))
+	evidence := fmt.Sprintf("SLOWER, FASTER: evidence of %.4g, which a command compared with itself reaches in at most %.4g %% of comparisons, however often one looks",
+		math.Round(1/c.Alpha), 100*c.Alpha)
+	if r.Mode == SuiteMode {
+		evidence = fmt.Sprintf("SLOWER, FASTER: of those that are called so, at most %.4g %% are by chance, over all comparisons together (e-BH)", 100*c.Alpha)
+	}
+	lines = append(lines, wrap(fmt.Sprintf("%s; NO CHANGE: %.4g %% or more is refuted, both ways; interval: of the ratio new/old, %.4g %%, valid at every look",
+		evidence, 100*c.MinEffect, 100*(1-c.Alpha))), wrap(madeHow(c)))
 	out.printf("\n%s\n", st.faint(strings.Join(lines, "\n")))
 }
 
@@ -220,9 +226,9 @@ func madeHow(c perf.Comparison) string {
 	}
 	switch {
 	case c.Builds == 1:
-		text += ";\none build of each side: the verdict is about these binaries, and a layout that differs by chance is part of it (-rebuilds=K)"
+		text += "; one build of each side: the verdict is about these binaries, and a layout that differs by chance is part of it (-rebuilds=K)"
 	case c.Builds > 1:
-		text += fmt.Sprintf(";\n%d builds of each side, drawn at random for each pair", c.Builds)
+		text += fmt.Sprintf("; %d builds of each side, drawn at random for each pair", c.Builds)
 	}
 	return text
 }

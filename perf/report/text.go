@@ -41,6 +41,31 @@ func indent(s string) string {
 	return strings.Join(lines, "\n")
 }
 
+// maxProse is how many columns a line of prose takes.
+const maxProse = 92
+
+// wrap breaks a text into lines of at most maxProse columns, those after the first
+// indented.
+func wrap(text string) string {
+	var b strings.Builder
+	used := 0
+	for i, word := range strings.Fields(text) {
+		n := columns(word)
+		switch {
+		case i == 0:
+		case used+1+n > maxProse:
+			b.WriteString("\n  ")
+			used = 2
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += n
+	}
+	return b.String()
+}
+
 // columns is how many columns of a terminal the text takes: characters of East Asian
 // scripts and most emoji take two (Unicode, UAX #11), combining marks none.
 func columns(s string) int {

@@ -135,6 +135,9 @@ func runRefs(ctx context.Context, p refPlan) error {
 		return err
 	}
 	r.paired(p.policy)
+	if p.rules.comparer.Suite {
+		r.result.Mode = report.SuiteMode
+	}
 	return r.finish(ctx, r.compareRefs(ctx, p), p.json, report.Paired)
 }
 

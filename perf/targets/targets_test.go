@@ -1,12 +1,14 @@
 package targets_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
 func TestBenchmarksOfABinary(t *testing.T) {
@@ -87,6 +89,17 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"time", "true", "-cpu=x"}, []string{"-cpu=x"}},
 		{[]string{"time", "true", "-scan=n=1..3"}, []string{"{n} occurs neither"}},
 		{[]string{"time", "true {n}", "-scan=n=3..1"}, []string{"rise"}},
+		{[]string{"compare", "true", "echo 'unclosed"}, []string{"never closed"}},
+		{[]string{"compare", "true", ""}, []string{"the command is empty"}},
+		{[]string{"compare", "true", "true", "-budget=fast"}, []string{"-budget"}},
+		{[]string{"compare", "true", "true", "-minEffect=lots"}, []string{"-minEffect=lots", "2%"}},
+		{[]string{"compare", "true", "true", "-minEffect=0%"}, []string{"-minEffect=0%"}},
+		{[]string{"compare", "true", "true", "-metric=instructions"}, []string{"unknown metric", "wall, cpu"}},
+		{[]string{"compare", "true", "true", "-seed=-1"}, []string{"-seed=-1"}},
+		{[]string{"compare", "true", "true", "-cpu=x"}, []string{"-cpu=x"}},
+		{[]string{"selfTest", "-budget=1"}, []string{"-budget=1"}},
+		{[]string{"compareRefs", "HEAD", "HEAD"}, []string{"CLNRM_BIN"}},
+		{[]string{"regressions"}, []string{"CLNRM_BIN"}},
 		{[]string{"no-such-target"}, []string{"no-such-target"}},
 		{[]string{"benchmarks", "-nosuchflag=1"}, []string{"nosuchflag"}},
 	} {
@@ -314,7 +327,8 @@ func TestDoctor(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, target := range []string{"benchmarks", "benchmarkAll", "cleanroomSloCheck", "plan", "doctor", "time", "baseline:save", "baseline:list", "baseline:show", "baseline:compare"} {
+	for _, target := range []string{"benchmarks", "benchmarkAll", "cleanroomSloCheck", "plan", "doctor", "time",
+		"compare", "compareRefs", "regressions", "selfTest", "baseline:save", "baseline:list", "baseline:show", "baseline:compare"} {
 		call(t, t.TempDir(), nil, "-h", target).want(t, 0, "Example", "Usage:")
 	}
 	list := call(t, t.TempDir(), nil, "-l")
@@ -326,4 +340,57 @@ func TestHelp(t *testing.T) {
 
 func TestHyphenatedAliases(t *testing.T) {
 	call(t, t.TempDir(), fakeClnrm(t), "cleanroom-slo-check", "-only=cli startup").want(t, 0, "MET")
+}
+
+// work is a command that computes for about factor times 10 ms: the targets themselves,
+// as the self-test uses them.
+func work(factor float64) string {
+	return fmt.Sprintf("env CLNRM_PERF_SELF_TEST_HASHES=%d ", int(100_000*factor))
+}
+
+func TestCompare(t *testing.T) {
+	binary, _ := gate(t)
+	env := func(factor float64) string { return work(factor) + binary }
+	dir := t.TempDir()
+	testenv.Tool(t, "env")
+	o := call(t, dir, nil, "compare", env(1), env(1.5), "-metric=cpu", "-budget=60s")
+	o.want(t, perf.ExitGate, "SLOWER", "cpu *", "not gating", "old:", "evidence", "-seed=")
+	r := call(t, dir, nil, "compare", env(1.5), env(1), "-metric=cpu", "-budget=60s", "-json", "-seed=11").decoded(t)
+	if len(r.Comparisons) < 3 || r.Comparisons[0].Verdict != perf.Faster || !r.Comparisons[0].Gate || r.Comparisons[0].Seed != 11 || r.Exit != 0 {
+		t.Fatalf("exit %d, comparisons %+v", r.Exit, r.Comparisons)
+	}
+	again := call(t, dir, nil, "compare", env(1.5), env(1), "-metric=cpu", "-budget=60s", "-json", "-seed=11").decoded(t)
+	first, second := r.Comparisons[0].Order, again.Comparisons[0].Order
+	if n := min(len(first), len(second)); n == 0 || first[:n] != second[:n] {
+		t.Errorf("seed 11 gave\n%s and\n%s", first, second)
+	}
+	nothingLeft(t, dir)
+}
+
+func TestCompareFailures(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	call(t, dir, []string{playEnv + "=exit"}, "compare", self, self).want(t, perf.ExitFailure, "FAILED", "3 times in a row", "exit status 7", "about to fail")
+	call(t, dir, nil, "compare", "no-such-command-at-all", "no-such-command-at-all").want(t, perf.ExitFailure, "FAILED", "PATH")
+	for _, r := range results(t, dir) {
+		if r.Exit != perf.ExitFailure || !r.Complete {
+			t.Errorf("exit %d, complete %v", r.Exit, r.Complete)
+		}
+	}
+	nothingLeft(t, dir)
+}
+
+// TestSelfTestTarget cannot ask for a verdict within a time on a machine that others use;
+// what must not happen is that something comes out wrong.
+func TestSelfTestTarget(t *testing.T) {
+	dir := t.TempDir()
+	o := call(t, dir, nil, "selfTest", "-budget=20s")
+	if o.status != perf.ExitOK && o.status != perf.ExitUnjudged {
+		t.Errorf("exit status %d\n%s\n%s", o.status, o.stdout, o.stderr)
+	}
+	o.want(t, o.status, "against itself", "5 % slower", "20 % slower", "INVALID", "is found here in 95 of 100")
+	nothingLeft(t, dir)
 }

@@ -1,0 +1,198 @@
+package targets_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
+)
+
+// counting is a magefile whose suite builds a shell script and runs it: what the commits
+// of a test differ in is how far the script counts.
+const counting = `import (
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
+
+	//mage:import
+	"github.com/seanchatmangpt/clnrm-perf/perf/targets"
+)
+
+func init() {
+	bin := suite.Work + "/bin/count"
+	targets.Use(suite.Suite{Name: "counting", Subject: "a script that counts", Workloads: []suite.Workload{
+		{Name: "build", Command: suite.Command{Args: []string{"sh", "-c", "sh -n count.sh && cp count.sh " + bin}}, Creates: []string{bin}, OneShot: true},
+		{Name: "count", Command: suite.Command{Args: []string{"sh", bin}}, Needs: []string{"build"}},
+	}})
+}
+`
+
+// count is a script that counts to n.
+func count(n int) string {
+	return fmt.Sprintf("i=0\nwhile [ $i -lt %d ]; do i=$((i+1)); done\n", n)
+}
+
+// A counter is a repository with three commits: one that counts to 10,000, one that
+// differs in a comment, and one that counts to 20,000, which is main.
+type counter struct {
+	consumer
+	gate string
+}
+
+func newCounter(t *testing.T) counter {
+	t.Helper()
+	testenv.Tool(t, "git")
+	testenv.Tool(t, "sh")
+	c := counter{consumer: newConsumer(t, counting)}
+	c.git(t, "init", "--quiet", "--initial-branch=main")
+	c.commit(t, count(10_000), "fast")
+	c.commit(t, count(10_000)+"# the same\n", "same")
+	c.commit(t, count(20_000), "slow")
+	c.gate = filepath.Join(t.TempDir(), "gate")
+	c.mage(t, "-compile", c.gate).want(t, 0)
+	return c
+}
+
+func (c counter) git(t *testing.T, args ...string) string {
+	t.Helper()
+	return checkout{c.dir}.git(t, args...)
+}
+
+// commit commits everything with that script, and tags it.
+func (c counter) commit(t *testing.T, script, tag string) {
+	t.Helper()
+	c.write(t, "count.sh", script)
+	c.write(t, ".gitignore", ".perf/\n")
+	c.git(t, "add", ".")
+	c.git(t, "commit", "--quiet", "-m", tag)
+	c.git(t, "tag", tag)
+}
+
+// run runs the compiled targets in the repository.
+func (c counter) run(t *testing.T, args ...string) outcome {
+	t.Helper()
+	before := c.state(t)
+	cmd := exec.CommandContext(t.Context(), c.gate, args...)
+	cmd.Dir, cmd.Env = c.dir, append(c.env, "GITHUB_BASE_REF=")
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // the status is looked at
+	if after := c.state(t); after != before {
+		t.Errorf("%q has changed the user's repository:\n%s\nnow\n%s", args, before, after)
+	}
+	nothingLeft(t, c.dir)
+	return outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// state is the index, what git says of the checkout, and its worktrees.
+func (c counter) state(t *testing.T) string {
+	t.Helper()
+	index, err := os.ReadFile(filepath.Join(c.dir, ".git", "index"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes, _ := filepath.Glob(filepath.Join(c.dir, ".git", "worktrees", "*"))
+	return string(index) + checkout{c.dir}.state(t) + strings.Join(notes, " ")
+}
+
+func TestCompareRefs(t *testing.T) {
+	c := newCounter(t)
+	c.run(t, "compareRefs", "fast", "slow", "-budget=60s").want(t, perf.ExitGate, "count", "SLOWER", "these binaries", "count cpu is SLOWER")
+	r := c.run(t, "compareRefs", "slow", "fast", "-budget=60s", "-json", "-seed=5", "-rebuilds=2").decoded(t)
+	if len(r.Comparisons) == 0 || r.Comparisons[0].Verdict != perf.Faster || r.Comparisons[0].Old.Ref != "slow" || r.Comparisons[0].Seed != 5 || r.Comparisons[0].Builds != 2 || r.Exit != 0 {
+		t.Errorf("exit %d: %+v", r.Exit, r.Comparisons)
+	}
+	if r.Workload("build") != nil || r.Suite != "counting" {
+		t.Error("a clean build was compared, and nobody asked for it")
+	}
+	// What is not committed; it is only read.
+	c.write(t, "count.sh", count(40_000))
+	c.run(t, "compareRefs", "HEAD", "WORKTREE", "-budget=60s", "-workload=count").want(t, perf.ExitGate, "SLOWER", "WORKTREE")
+	c.write(t, "count.sh", "while ;\n")
+	c.run(t, "compareRefs", "HEAD", "WORKTREE").want(t, perf.ExitFailure, "WORKTREE: build failed", "yntax error")
+	c.run(t, "compareRefs", "HEAD", "nowhere").want(t, perf.ExitFailure, `there is no commit "nowhere"`)
+	c.run(t, "compareRefs", "HEAD", "HEAD", "-workload=cuont").want(t, perf.ExitUsage, `did you mean "count"?`)
+	c.run(t, "compareRefs", "HEAD", "HEAD", "-rebuilds=-1").want(t, perf.ExitUsage, "-rebuilds=-1")
+	c.run(t, "compareRefs", "HEAD", "HEAD", "-workload=BenchmarkNone").want(t, perf.ExitFailure, "nothing was compared")
+}
+
+func TestRegressions(t *testing.T) {
+	c := newCounter(t)
+	// On main itself the parent is the base.
+	c.run(t, "regressions", "-budget=60s").want(t, perf.ExitGate, "merge base with main", "SLOWER")
+	c.git(t, "checkout", "--quiet", "-b", "branch", "same")
+	c.run(t, "regressions", "-base=fast", "-budget=60s", "-minEffect=10%").want(t, 0, "NO CHANGE")
+	c.run(t, "regressions", "-base=nowhere").want(t, perf.ExitFailure, "git fetch origin nowhere")
+	shallow := c
+	shallow.dir = filepath.Join(t.TempDir(), "clone")
+	c.git(t, "clone", "--quiet", "--depth=1", "file://"+c.dir, shallow.dir)
+	shallow.run(t, "regressions").want(t, perf.ExitFailure, "git fetch --unshallow origin")
+}
+
+// TestRegressionsOfABenchmarkThatIsGone: a gate must not turn green by losing what it
+// looks at.
+func TestRegressionsOfABenchmarkThatIsGone(t *testing.T) {
+	c := newCounter(t)
+	c.write(t, "x_test.go", "package main\n\nimport \"testing\"\n\nfunc BenchmarkX(b *testing.B) { for range b.N { _ = make([]int, b.N%7) } }\n")
+	c.commit(t, count(10_000), "with")
+	if err := os.Remove(filepath.Join(c.dir, "x_test.go")); err != nil {
+		t.Fatal(err)
+	}
+	c.commit(t, count(10_000), "without")
+	args := []string{"regressions", "-base=with", "-budget=60s", "-minEffect=10%"}
+	c.run(t, args...).want(t, perf.ExitUnjudged, "NOT MEASURED", "BenchmarkX")
+	c.run(t, append(args, "-allowUnmeasured=BenchmarkX")...).want(t, 0)
+}
+
+func TestRemeasure(t *testing.T) {
+	c := newCounter(t)
+	c.git(t, "checkout", "--quiet", "fast")
+	c.run(t, "benchmarks").want(t, 0)
+	c.mage(t, "baseline:save", "main").want(t, 0)
+	c.run(t, "baseline:compare", "main", "-budget=60s").want(t, perf.ExitUsage, "-remeasure")
+	c.git(t, "checkout", "--quiet", "slow")
+	c.run(t, "baseline:compare", "main", "-remeasure", "-gate", "-budget=60s").want(t, perf.ExitGate, "baseline main", "SLOWER")
+	c.run(t, "baseline:compare", "main", "-remeasure", "-budget=60s").want(t, 0, "SLOWER")
+}
+
+// TestCompareRefsInterrupted ends a comparison while it runs, by Ctrl-C and by a kill that
+// nothing can catch: what the latter leaves goes with the next run.
+func TestCompareRefsInterrupted(t *testing.T) {
+	c := newCounter(t)
+	c.commit(t, "exec \"$CLNRM_TEST_WAITER\" \"$CLNRM_TEST_ADDRESS\"\n", "waits")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CLNRM_TEST_WAITER", self)
+	before := c.state(t)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		w := newWaiters(t)
+		t.Setenv("CLNRM_TEST_ADDRESS", w.listener.Addr().String())
+		s := begin(t, c.dir, c.gate, "compareRefs", "waits", "HEAD", "-workload=count")
+		w.started(t, 1)
+		if during := c.state(t); during == before {
+			t.Error("there is no worktree while it is measured")
+		}
+		deadline := time.Now().Add(cleanupLimit)
+		if err := syscall.Kill(s.cmd.Process.Pid, sig); err != nil {
+			t.Fatal(err)
+		}
+		_, output := s.ended(t, deadline)
+		w.gone(t, deadline)
+		if sig == syscall.SIGKILL {
+			call(t, c.dir, fakeClnrm(t), "time", "go version", "-runs=1", "-memory=0", "-warmup=0").want(t, 0)
+			nothingLeft(t, c.dir)
+		} else {
+			savedIncomplete(t, c.dir, output)
+		}
+		if after := c.state(t); after != before {
+			t.Errorf("after %v the user's repository is not as it was:\n%s\nnow\n%s\n%s", sig, before, after, output)
+		}
+	}
+}

@@ -28,7 +28,7 @@ func fullResult() *Result {
 			{Name: "cli startup", Command: []string{"sh", "-c", "cleanroom --help > /dev/null && true"}, State: StateOK,
 				Metrics: []Series{
 					{Metric: Wall, Samples: Sample{0.0021, 0.0019, 0.0023, math.Copysign(0, -1), 1e-300}},
-					{Metric: PeakMemory, Samples: Sample{4_100_000, 4_200_000}},
+					{Metric: PeakMemory, OrigUnit: "MB", Samples: Sample{4_100_000, 4_200_000}},
 				},
 				Warnings: []Warning{{WarnContention, "another process had the CPU; close it"}}},
 			{Name: "self-test", Command: []string{"cleanroom", "self-test"}, State: StateFailed,

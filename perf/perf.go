@@ -164,9 +164,18 @@ type WorkloadResult struct {
 	// Stages are the parts of the wall time, in their order; each is a metric of that
 	// name. Absent are those among them that the subject never goes through: they have
 	// no value, and are not something that could not be measured.
-	Stages   []string  `json:"stages,omitempty"`
-	Absent   []string  `json:"absent,omitempty"`
+	Stages []string `json:"stages,omitempty"`
+	Absent []string `json:"absent,omitempty"`
+	// Source is where the benchmark stands, if that is known.
+	Source   Source    `json:"source,omitzero"`
 	Warnings []Warning `json:"warnings"`
+}
+
+// A Source is a place in the source of the subject: a path below its root, with slashes,
+// and a line from 1.
+type Source struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
 }
 
 // Series returns the series of the metric called name.

@@ -19,14 +19,7 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 	out := &writer{w: w}
 	head(out, r, st)
 	t := newResultTable(st)
-	for _, o := range r.Objectives {
-		t.objective(r, o)
-	}
-	t.blank()
-	for i := range r.Workloads {
-		t.workload(r, &r.Workloads[i])
-	}
-	t.trim()
+	t.fill(r)
 	if len(t.rows) == 0 {
 		out.printf("Nothing was measured.\n")
 	} else {
@@ -104,6 +97,18 @@ func newResultTable(st Style) *resultTable {
 		return cell
 	}
 	return t
+}
+
+// fill adds the rows of a run: its objectives and, after an empty one, other metrics.
+func (t *resultTable) fill(r *perf.Result) {
+	for _, o := range r.Objectives {
+		t.objective(r, o)
+	}
+	t.blank()
+	for i := range r.Workloads {
+		t.workload(r, &r.Workloads[i])
+	}
+	t.trim()
 }
 
 // objective adds the row of an objective. Its interval is that of the decision: one

@@ -45,7 +45,7 @@ var policy = map[string][]string{
 	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment"},
 
 	// L4: the only place for mage, environment variables, exit status and os.Stdout.
-	"perf/targets": {"perf", "perf/suite", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report"},
+	"perf/targets": {"perf", "perf/suite", "perf/benchio", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report"},
 
 	// The embedded subject is measured as a black box. It starts containers by way of
 	// the package that owns the engine's client; nothing imports it.

@@ -28,7 +28,7 @@ const (
 // well has none. The lines work on stdout and on stderr alike.
 func (d Document) Annotations(w io.Writer) error {
 	lists := map[string][]outcome{}
-	for _, f := range worstFirst(d.outcomes()) {
+	for _, f := range notWell(d.outcomes()) {
 		severity := severityWarning
 		if f.status != perf.ExitOK {
 			severity = severityError

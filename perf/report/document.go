@@ -69,16 +69,21 @@ func metricAt(metric string, q float64) string {
 // outcomes lists everything, in the order of the result.
 func (d Document) outcomes() []outcome {
 	var out []outcome
-	if d.Compared {
-		for _, c := range d.Result.Comparisons {
+	for _, c := range d.Result.Comparisons {
+		if d.Compared {
 			out = append(out, d.comparison(c))
 		}
-		return out
+	}
+	if d.Compared && !d.paired() {
+		return out // the workloads of the run speak in the comparisons
 	}
 	for i := range d.Result.Workloads {
 		if w := &d.Result.Workloads[i]; w.State == perf.StateFailed || w.State == perf.StateNotMeasured && !d.judged(w.Name) {
 			out = append(out, workloadOutcome(w))
 		}
+	}
+	if d.Compared {
+		return out
 	}
 	for _, o := range d.Result.Objectives {
 		out = append(out, d.objective(o))
@@ -89,9 +94,18 @@ func (d Document) outcomes() []outcome {
 	return out
 }
 
+// paired reports whether the comparisons are of pairs that this run has measured.
+func (d Document) paired() bool {
+	list := d.Result.Comparisons
+	return d.Compared && (len(list) == 0 || list[0].Design == perf.Paired)
+}
+
 // judged reports whether an objective is about the workload. One that was not measured
 // need not be said twice.
 func (d Document) judged(workload string) bool {
+	if d.Compared {
+		return slices.ContainsFunc(d.Result.Comparisons, func(c perf.Comparison) bool { return c.Workload == workload })
+	}
 	return slices.ContainsFunc(d.Result.Objectives, func(o perf.ObjectiveResult) bool { return o.Workload == workload })
 }
 
@@ -130,14 +144,21 @@ func (d Document) comparison(c perf.Comparison) outcome {
 	row := comparisonRow(c)
 	f := outcome{
 		workload: c.Workload, metric: c.Metric, status: d.Policy.ComparedStatus(c), state: verdictText(c),
-		good: c.Verdict == perf.NoChange || c.Verdict == perf.Faster || !c.Gate && c.Verdict != perf.Slower,
+		good: c.Verdict == perf.NoChange || c.Verdict == perf.Faster || !c.Gate,
 		text: fmt.Sprintf("%s → %s", cmp.Or(row[1], "nothing"), cmp.Or(row[2], "nothing")), reason: c.Reason, seconds: secondsOf(c.Unit, c.New.Center),
 	}
 	if c.Ratio != nil {
 		f.text += ", " + row[3]
 	}
-	if row[4] != "" {
-		f.text += " (" + row[4] + ")"
+	interval := row[4]
+	if c.Design == perf.Paired {
+		interval = pairedBounds(c)
+	}
+	if interval != "" {
+		f.text += " (" + interval + ")"
+	}
+	if c.Evidence != nil {
+		f.text += fmt.Sprintf(", evidence %s in %s", evidenceText(*c.Evidence), plural(c.Pairs, "pair"))
 	}
 	if w := d.Result.Workload(c.Workload); w != nil {
 		f.source = sourceOf(w)
@@ -193,9 +214,9 @@ func sourceOf(w *perf.WorkloadResult) perf.Source {
 	return perf.Source{}
 }
 
-// worstFirst sorts what is to be said by what it does to the exit status; what does
+// notWell sorts what is to be said by what it does to the exit status; what does
 // nothing to it and is not good comes last.
-func worstFirst(list []outcome) []outcome {
+func notWell(list []outcome) []outcome {
 	out := slices.DeleteFunc(slices.Clone(list), func(f outcome) bool { return f.good && f.status == perf.ExitOK })
 	slices.SortStableFunc(out, func(a, b outcome) int {
 		switch {

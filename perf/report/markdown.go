@@ -30,9 +30,12 @@ func (d Document) Markdown(w io.Writer) error {
 
 // split sets the table, what decides apart from what is only shown.
 func (d Document) split() (t *table, rest [][]string) {
-	if d.Compared {
+	switch {
+	case d.paired():
+		t = pairedRows(d.Result)
+	case d.Compared:
 		t = comparisonRows(d.Result.Comparisons)
-	} else {
+	default:
 		rows := newResultTable(Style{})
 		rows.fill(d.Result)
 		t = &rows.table
@@ -58,7 +61,7 @@ func (d Document) markdownHead(out *writer) {
 	headline := d.headline()
 	if r.Exit == perf.ExitOK {
 		headline = exitWord(r.Exit)
-		if list := worstFirst(d.outcomes()); len(list) > 0 {
+		if list := notWell(d.outcomes()); len(list) > 0 {
 			mark, headline = "⚠️", list[0].name()+" is "+list[0].state
 			if more := len(list) - 1; more > 0 {
 				headline += fmt.Sprintf(", and %d more", more)
@@ -104,7 +107,7 @@ func markdownTable(out *writer, head []string, aligns []align, rows [][]string) 
 
 // markdownReasons writes why, of everything that is not well, the worst first.
 func (d Document) markdownReasons(out *writer) {
-	for _, f := range worstFirst(d.outcomes()) {
+	for _, f := range notWell(d.outcomes()) {
 		if f.reason == "" {
 			continue
 		}
@@ -211,7 +214,7 @@ func (d Document) Summary(room int) (string, error) {
 	out := &writer{w: &head}
 	d.markdownHead(out)
 	out.printf("The rest is too long for this page; the whole is in the files of the run.\n")
-	if list := worstFirst(d.outcomes()); len(list) > 0 {
+	if list := notWell(d.outcomes()); len(list) > 0 {
 		out.printf("\n")
 		for i, f := range list {
 			line := fmt.Sprintf("- **%s** %s: %s\n", mdText(f.state), mdText(shorten(clean(f.name()), maxText)), mdText(shorten(clean(f.text), maxText)))

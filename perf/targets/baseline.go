@@ -124,6 +124,7 @@ type compareOptions struct {
 	policy         experiment.Policy
 	acrossMachines bool
 	run            string
+	report         string // reports to write
 	json           bool
 	remeasure      bool
 	budget         string
@@ -151,6 +152,10 @@ func baselineCompare(ctx context.Context, name string, o compareOptions) error {
 	if o.budget != "" {
 		return bare(perf.Usagef("-budget is for -remeasure: without it nothing is measured"))
 	}
+	files, err := parseReports(o.report)
+	if err != nil {
+		return bare(err)
+	}
 	s, err := openShelf(ctx)
 	if err != nil {
 		return bare(err)
@@ -172,6 +177,9 @@ func baselineCompare(ctx context.Context, name string, o compareOptions) error {
 	compared.Exit = o.policy.ComparisonStatus(compared.Comparisons)
 	if err := s.show(&compared, o.json, report.Comparison(name, old)); err != nil {
 		return bare(err)
+	}
+	if err := s.publish(report.Document{Result: &compared, Policy: o.policy, Compared: true}, files); err != nil {
+		return ended(perf.WorstExit(compared.Exit, perf.ExitFailure), "%w", err)
 	}
 	return ended(compared.Exit, "%s", report.ComparisonHeadline(&compared))
 }

@@ -146,7 +146,7 @@ func stateText(r *perf.Result, o perf.ObjectiveResult) string {
 // inTable reports whether a metric that no objective is about stands in the table
 // of a run. The others are in its JSON.
 func inTable(m perf.Metric) bool {
-	return slices.Contains(tableMetrics, m) || m.Unit.IsRate()
+	return slices.Contains(tableMetrics, m) || m.Unit.IsRate() || strings.HasSuffix(string(m.Unit), "/op")
 }
 
 // tableMetrics are those that stand in the table besides the rates.
@@ -162,7 +162,7 @@ func (t *resultTable) workload(r *perf.Result, w *perf.WorkloadResult) {
 		shown := slices.ContainsFunc(r.Objectives, func(o perf.ObjectiveResult) bool {
 			return o.Workload == w.Name && o.Metric == m.Name && o.State != perf.NotMeasured
 		})
-		if shown || m.Summary == nil || !inTable(m.Metric) {
+		if shown || m.Summary == nil || !inTable(m.Metric) && !r.Imported() {
 			continue
 		}
 		t.metric(r, w, m)

@@ -87,7 +87,7 @@ func baseBranch(ctx context.Context, repo experiment.Repository, base string) (s
 func remeasured(ctx context.Context, name string, o compareOptions) error {
 	ctx, stop := guarded(ctx)
 	defer stop()
-	s, err := openShelf(ctx)
+	s, err := openShelf(ctx, o.suite)
 	if err != nil {
 		return bare(err)
 	}

@@ -301,6 +301,35 @@ func SelfTest(ctx context.Context,
 	return selfTested(ctx, pairOptions{budget: str(budget), seed: seed, json: is(json)})
 }
 
+// Import reads results of other benchmark tools: mage import "FILE[,FILE...]".
+//
+// It takes the output of go test -bench, Criterion's target/criterion, hyperfine's
+// --export-json, github-action-benchmark's JSON or data.js, and the Bencher Metric
+// Format, and makes a run of them, which is saved, compared and gated as any other, with
+// -suite=import on the targets of baselines. Several files are joined: samples of one
+// benchmark go on.
+//
+// Examples:
+//
+//	go test -bench=. -count=10 ./... > new.txt; go tool mage import new.txt
+//	go tool mage import target/criterion -suite=micro
+//	go tool mage baseline:save main -suite=import
+//	go tool mage baseline:compare main -suite=import -gate
+//
+// Exit status: 0; 1 if something in a file could not be read (the rest is); 2 if a file
+// is not there.
+//
+//mage:multiline
+func Import(ctx context.Context, files string,
+	suite *string, /* the suite that the run belongs to; default import */
+	better *string, /* UNIT=lower|higher,... for units that do not tell */
+	commit *string, /* of a history: take the results of this commit */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return imported(ctx, importOptions{files: files, suite: str(suite), better: str(better), commit: str(commit), report: str(report), json: is(json)})
+}
+
 // Baseline holds the targets that keep results and compare with them.
 type Baseline mg.Namespace
 
@@ -316,9 +345,10 @@ type Baseline mg.Namespace
 //
 //mage:multiline
 func (Baseline) Save(ctx context.Context, name string,
+	suite *string, /* of this suite, as import, and not of the subject's */
 	run *string, /* id of the run to keep, as baseline:list shows it; default the newest */
 ) error {
-	return baselineSave(ctx, name, str(run))
+	return baselineSave(ctx, name, str(suite), str(run))
 }
 
 // List shows the baselines and the runs that are kept here.
@@ -328,7 +358,11 @@ func (Baseline) Save(ctx context.Context, name string,
 //	go tool mage baseline:list
 //
 //mage:multiline
-func (Baseline) List(ctx context.Context) error { return baselineList(ctx) }
+func (Baseline) List(ctx context.Context,
+	suite *string, /* show the runs of this suite, as import, and not of the subject's */
+) error {
+	return baselineList(ctx, str(suite))
+}
 
 // Show prints a baseline as benchmarks prints a run: mage baseline:show NAME.
 //
@@ -338,9 +372,10 @@ func (Baseline) List(ctx context.Context) error { return baselineList(ctx) }
 //
 //mage:multiline
 func (Baseline) Show(ctx context.Context, name string,
+	suite *string, /* of this suite, as import, and not of the subject's */
 	json *bool, /* print the baseline as JSON to stdout, and nothing else there */
 ) error {
-	return baselineShow(ctx, name, is(json))
+	return baselineShow(ctx, name, str(suite), is(json))
 }
 
 // Compare sets the newest run against a baseline: mage baseline:compare NAME.
@@ -364,6 +399,7 @@ func (Baseline) Compare(ctx context.Context, name string,
 	gate *bool, /* SLOWER fails */
 	strict *bool, /* with -gate: UNDECIDED fails too */
 	acrossMachines *bool, /* compare with a baseline of another machine */
+	suite *string, /* of this suite, as import, and not of the subject's */
 	run *string, /* id of the run to compare; default the newest */
 	remeasure *bool, /* build the baseline's commit again and compare in pairs */
 	budget *string, /* with -remeasure: time for the pairs of each workload; default 2m */
@@ -372,7 +408,7 @@ func (Baseline) Compare(ctx context.Context, name string,
 ) error {
 	policy := experiment.Policy{Gate: is(gate), Strict: is(strict)}
 	return baselineCompare(ctx, name, compareOptions{
-		policy: policy, acrossMachines: is(acrossMachines), run: str(run), remeasure: is(remeasure), budget: str(budget), report: str(report), json: is(json),
+		policy: policy, acrossMachines: is(acrossMachines), suite: str(suite), run: str(run), remeasure: is(remeasure), budget: str(budget), report: str(report), json: is(json),
 	})
 }
 

@@ -18,7 +18,7 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
+require go.yaml.in/yaml/v3 v3.0.6
 
 require (
 	github.com/Microsoft/go-winio v0.6.4 // indirect

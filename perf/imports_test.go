@@ -67,7 +67,7 @@ var owners = map[string][]string{
 	"github.com/fatih/color":           {"perf/report"},
 	"github.com/google/pprof":          {"perf/profileio", "perf/calltree", "perf/perfdata"},
 	"github.com/mattn/go-isatty":       {"perf/report"},
-	"github.com/BurntSushi/toml":       {"perf/subject/cleanroom"},
+	"github.com/BurntSushi/toml":       {"perf/subject/cleanroom", "perf/targets"}, // the subject is a program of its own
 	"github.com/fsnotify/fsnotify":     {"perf/subject/cleanroom"},
 	"golang.org/x/text":                {"perf/report"},
 	"golang.org/x/mod":                 {"perf/targets"},

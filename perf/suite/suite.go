@@ -118,6 +118,12 @@ type Workload struct {
 	// failed whatever its exit status.
 	Tests *Tests
 
+	// Criterion is the folder below [Work] in which the command leaves the files of
+	// Criterion's benchmarks: every benchmark is a metric of the workload, each of its
+	// samples a value. A run that leaves none has failed. Empty means that the command is
+	// no such benchmark.
+	Criterion string
+
 	// Watch is set where the command does not end but watches a folder.
 	Watch *Watch
 }
@@ -330,6 +336,7 @@ func (w Workload) Expand(work string) Workload {
 		}
 		*list = out
 	}
+	w.Criterion = expand(w.Criterion, work)
 	w.Fresh, w.CleanEnv, w.Creates = expandAll(w.Fresh, work), expandAll(w.CleanEnv, work), expandAll(w.Creates, work)
 	files := make([]File, len(w.Files))
 	for i, f := range w.Files {

@@ -134,7 +134,7 @@ func runRefs(ctx context.Context, p refPlan) error {
 	if err != nil {
 		return err
 	}
-	r.paired(p.policy)
+	r.paired(p.policy, p.rules.files)
 	if p.rules.comparer.Suite {
 		r.result.Mode = report.SuiteMode
 	}

@@ -28,6 +28,7 @@ const (
 type options struct {
 	mode, only, set string
 	allow           string // objectives that may be NOT MEASURED
+	report          string // reports to write
 	json            bool
 	reloads         bool // only the workloads that watch
 	policy          experiment.Policy
@@ -115,10 +116,15 @@ func measured(ctx context.Context, o options) error {
 	if err != nil {
 		return bare(err)
 	}
+	files, err := parseReports(o.report)
+	if err != nil {
+		return bare(err)
+	}
 	r, err := openRun(stdConsole())
 	if err != nil {
 		return bare(err)
 	}
+	r.files = files
 	return bare(r.finish(ctx, r.measure(ctx, c), o.json, report.Result))
 }
 
@@ -135,6 +141,10 @@ type run struct {
 	// of a suite that was measured.
 	judge    func(*perf.Result) int
 	headline func(*perf.Result) string
+	files    []reportFile // reports to write
+	// compared says that the run is about its comparisons, untold that only the reader at
+	// the terminal is told.
+	compared, untold bool
 }
 
 // exit is the exit status that the result deserves.
@@ -236,6 +246,9 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 	err = errors.Join(err, werr)
 	if serr := r.show(r.result, json, show); serr != nil {
 		err = errors.Join(err, fmt.Errorf("printing the result: %w", serr))
+	}
+	if !r.untold {
+		err = errors.Join(err, r.publish(report.Document{Result: r.result, Policy: r.policy, Compared: r.compared}, r.files))
 	}
 	status := perf.WorstExit(r.result.Exit, perf.ExitStatus(err))
 	switch {

@@ -145,7 +145,8 @@ type ClnrmOptions struct {
 func Clnrm(o ClnrmOptions) Suite {
 	bin := Work + "/target/release/clnrm" + o.Exe
 	env := []string{"NO_COLOR=1", "HOME=" + Work + "/home"}
-	s := Suite{Name: "clnrm", Subject: "clnrm in " + o.Dir, Dir: o.Dir}
+	s := Suite{Name: "clnrm", Subject: "clnrm in " + o.Dir, Dir: o.Dir,
+		DefaultImage: &DefaultImage{"CLEANROOM_CONTAINERS_DEFAULT_IMAGE", "alpine:latest"}}
 	if o.Binary != "" {
 		bin = o.Binary
 		s.Subject = "clnrm, the binary " + o.Binary

@@ -181,9 +181,17 @@ type Suite struct {
 	Dir        string // the subject's folder
 	Workloads  []Workload
 	Objectives []Objective
+	// DefaultImage is how the subject is told which image to make containers from.
+	DefaultImage *DefaultImage
 
 	adHoc bool // made by [AdHoc], which alone may use its name
 }
+
+// A DefaultImage is the environment variable that names the image of which a subject
+// makes containers where its input names none, and the image that it takes without it.
+// Containers made from an image by a name that one run alone uses are known to be the
+// run's; a subject that cannot be told to label them can be told that.
+type DefaultImage struct{ Variable, Image string }
 
 // Workload returns the workload called name.
 func (s Suite) Workload(name string) (Workload, bool) {

@@ -187,7 +187,7 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 	}
 	steps := c.suite.Plan(c.mode, c.wanted)
 	r.learnCosts(steps)
-	return r.engine(ctx, steps)
+	return r.engine(ctx, c.suite, steps)
 }
 
 // describe fills in what is known before anything is measured.
@@ -208,17 +208,14 @@ func (r *run) learnCosts(steps []suite.Step) {
 }
 
 // engine goes through the steps, saving what is known after each.
-func (r *run) engine(ctx context.Context, steps []suite.Step) error {
-	engine, err := openEngine(ctx, r.result.ID, steps)
+func (r *run) engine(ctx context.Context, s suite.Suite, steps []suite.Step) error {
+	engine := openEngine(ctx, r.result.ID, s, steps)
 	defer func() {
 		engine.close(ctx)
 		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
 	}()
-	if err != nil {
-		return err
-	}
 	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
-	processes.EngineEnv = engine.environment()
+	processes.EngineEnv = engine.env
 	e := experiment.Engine{New: engine.Runners(processes), Hooks: experiment.Hooks{
 		Announce: r.status.Announce,
 		Progress: r.status.Progress,

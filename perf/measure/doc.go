@@ -10,6 +10,10 @@
 // up or interleave is for the caller (package experiment), and what the numbers
 // say is for package stats.
 //
+// A command that does not end but watches files (Watch) is followed by its lines: a
+// reload is timed from the save of a file to the line with its result. Its pipes are
+// drained by the same loop, which stamps the lines when it reads them.
+//
 // What a system cannot measure is absent, never zero: the Has fields and the
 // reasons beside them tell. Linux measures everything; other Unix systems have
 // no I/O, contention or memory of the tree, Windows has times alone.

@@ -346,6 +346,24 @@ func Import(ctx context.Context, files string,
 	return imported(ctx, importOptions{files: files, suite: str(suite), better: str(better), commit: str(commit), report: str(report), json: is(json)})
 }
 
+// History prints how a workload came to where it is: mage history WORKLOAD.
+//
+// The series is drawn, and where its level changed is said. It is made of the runs that
+// are kept in .perf/runs: of the ratios of paired comparisons, if there are ten or more
+// for the workload, else of the medians of this machine's runs.
+//
+// Example:
+//
+//	go tool mage history 'cli startup'
+//
+//mage:multiline
+func History(ctx context.Context, workload string,
+	metric *string, /* name of a metric, as cpu; default wall, or the one that gates */
+	suite *string, /* another suite than this repository's, as of an import */
+) error {
+	return history(ctx, workload, str(metric), str(suite))
+}
+
 // Baseline holds the targets that keep results and compare with them.
 type Baseline mg.Namespace
 

@@ -1,0 +1,161 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
+)
+
+// A Point is what one run says in the history of a workload.
+type Point struct {
+	Run     string // its id
+	Created time.Time
+	Commit  string
+	Dirty   bool
+	Value   float64 // in the unit of the history
+}
+
+// A Change is where the level of a history changed: at the point with this index, from
+// the median before it to the median after it, each up to the next change.
+type Change struct {
+	Index         int
+	Before, After float64
+	P             float64 // of the test that found it
+}
+
+// The kinds of history.
+const (
+	// MedianHistory is of the medians of a metric, run by run. Its changes may be those
+	// of the machine, which was not measured beside it.
+	MedianHistory = "median"
+	// AnchorHistory is of ratios to one ref, that all runs were compared with.
+	AnchorHistory = "ratio to one ref"
+	// ChainHistory is of the product of the ratios so far, where each run was compared
+	// with the one before it.
+	ChainHistory = "product of ratios"
+)
+
+// A History is one metric of one workload over the runs that were kept.
+type History struct {
+	Workload string
+	Metric   perf.Metric
+	Kind     string
+	Points   []Point // by the time at which they were made
+	Changes  []Change
+	// Least is how many points there must be for a change to show, and Alpha the share
+	// of histories without a change in which one shows.
+	Least int
+	Alpha float64
+	// Elsewhere is how many runs of other machines were left out, which only ratios
+	// could be compared with.
+	Elsewhere int
+}
+
+// NewHistory makes the history of a workload out of runs in any order: of the paired
+// comparisons among them, if there are enough for a change to show, else of the
+// medians of the runs that were made on the machine called fingerprint. metric is the
+// name of the metric; empty means the one that gates, or wall.
+func NewHistory(runs []*perf.Result, workload, metric, fingerprint string) (*History, error) {
+	runs = slices.Clone(runs)
+	slices.SortFunc(runs, func(a, b *perf.Result) int { return a.Created.Compare(b.Created) })
+	h := &History{Workload: workload, Least: 2 * stats.ChangeSide, Alpha: stats.ChangeAlpha}
+	if !h.ratios(runs, metric) {
+		h.medians(runs, metric, fingerprint)
+	}
+	if len(h.Points) == 0 {
+		return nil, fmt.Errorf("no run that is kept here has measured %s of %s on this machine: measure first (benchmarks)", orDefault(metric), workload)
+	}
+	changes, err := stats.ChangePoints(h.series(), stats.ChangeOptions{})
+	for _, c := range changes {
+		h.Changes = append(h.Changes, Change{c.Index, c.Before, c.After, c.P})
+	}
+	return h, err
+}
+
+// Columns makes at most n values of the points, each the median of neighbours.
+func (h *History) Columns(n int) []float64 {
+	s := h.series()
+	out := make([]float64, min(len(s), n))
+	for i := range out {
+		out[i] = stats.Median(s[i*len(s)/len(out) : (i+1)*len(s)/len(out)])
+	}
+	return out
+}
+
+func orDefault(metric string) string {
+	if metric == "" {
+		return perf.Wall.Name
+	}
+	return metric
+}
+
+func (h *History) series() perf.Sample {
+	s := make(perf.Sample, len(h.Points))
+	for i, p := range h.Points {
+		s[i] = p.Value
+	}
+	return s
+}
+
+func point(r *perf.Result, value float64) Point {
+	return Point{Run: r.ID, Created: r.Created, Commit: r.Subject.Commit, Dirty: r.Subject.Dirty, Value: value}
+}
+
+// ratios takes the points from paired comparisons, and reports whether there are enough.
+// A ratio is free of the machine, so that runs of all machines count.
+func (h *History) ratios(runs []*perf.Result, metric string) bool {
+	var refs []string
+	for _, r := range runs {
+		i := slices.IndexFunc(r.Comparisons, func(c perf.Comparison) bool {
+			named := metric == "" && c.Gate || c.Metric == metric
+			return c.Workload == h.Workload && c.Design == perf.Paired && named && c.Verdict != perf.Invalid && c.Ratio != nil && *c.Ratio > 0
+		})
+		if i < 0 {
+			continue
+		}
+		c := r.Comparisons[i]
+		h.Metric = perf.Metric{Name: c.Metric, Unit: perf.Ratio, Better: c.Better}
+		h.Points = append(h.Points, point(r, *c.Ratio))
+		if !slices.Contains(refs, c.Old.Ref) {
+			refs = append(refs, c.Old.Ref)
+		}
+	}
+	if len(h.Points) < h.Least {
+		h.Points = nil
+		return false
+	}
+	if h.Kind = AnchorHistory; len(refs) > 1 {
+		h.Kind = ChainHistory
+		level := 1.0
+		for i := range h.Points {
+			level *= h.Points[i].Value
+			h.Points[i].Value = level
+		}
+	}
+	return true
+}
+
+// medians takes the points from the runs that measured the workload on this machine.
+func (h *History) medians(runs []*perf.Result, metric, fingerprint string) {
+	h.Kind = MedianHistory
+	for _, r := range runs {
+		w := r.Workload(h.Workload)
+		if w == nil || w.State != perf.StateOK {
+			continue
+		}
+		m, ok := w.Series(orDefault(metric))
+		if !ok || len(m.Samples) == 0 || math.IsNaN(stats.Median(m.Samples)) {
+			continue
+		}
+		if r.Machine.Fingerprint != fingerprint {
+			h.Elsewhere++
+			continue
+		}
+		h.Metric = m.Metric
+		h.Points = append(h.Points, point(r, stats.Median(m.Samples)))
+	}
+}

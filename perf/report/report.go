@@ -2,6 +2,9 @@
 // comparison ([Comparison]), a plan ([Plan]), what is stored ([Baselines]), what was
 // found on the machine ([Doctor]), and the status line while a run goes on ([Status]).
 //
+// For other programs a run or a comparison is a [Document]: Markdown for a pull request,
+// JUnit's XML for test reporters, and the annotations and summary of GitHub Actions.
+//
 // It decides nothing and computes no statistic: states, verdicts and intervals are
 // printed as perf/experiment and perf/stats left them in the result. A program that
 // wants to read results takes the JSON of [perf.Result.Encode], which is a promise;

@@ -77,10 +77,17 @@ func scanSource(fsys fs.FS, name string, pattern *regexp.Regexp, kind string, fo
 // procs is the number of processors at the end of a Go benchmark's name.
 var procs = regexp.MustCompile(`(@.*)?-\d+$`)
 
+// titled matches the name of a Go benchmark as compareRefs writes it, the folder of its
+// package before it.
+var titled = regexp.MustCompile(`(?:^|\.)Benchmark(\w+)`)
+
 // sourceKeys are the names under which a benchmark may stand in the source, the most
 // exact first: "Encode/json-8" is in func BenchmarkEncode, Criterion's "enc/json" the
 // function "json" of the group "enc".
 func sourceKeys(name string) []string {
+	if m := titled.FindStringSubmatch(name); m != nil {
+		return []string{"go " + m[1]}
+	}
 	base, _, _ := strings.Cut(procs.ReplaceAllString(name, ""), "/")
 	keys := []string{"go " + strings.TrimPrefix(base, "Benchmark"), "rs " + name}
 	parts := strings.Split(name, "/")

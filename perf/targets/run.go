@@ -159,7 +159,7 @@ func (r *run) exit(res *perf.Result) int {
 func openRun(con console) (*run, error) {
 	now := time.Now()
 	r := &run{console: con, began: now, store: baseline.Runs{Dir: runsDir}}
-	r.result = &perf.Result{Schema: perf.Schema, ID: baseline.NewID(now), Created: now.UTC().Truncate(time.Second), Tool: perf.Tool{Version: version()}}
+	r.result = &perf.Result{Schema: perf.Schema, ID: baseline.NewID(now), Created: now.UTC().Truncate(time.Microsecond), Tool: perf.Tool{Version: version()}}
 	var err error
 	if r.dir, err = r.store.Create(r.result.ID); err != nil {
 		return nil, err
@@ -238,6 +238,9 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 		err = nil // the interruption is the cause of whatever went wrong since
 	}
 	err = errors.Join(err, r.space.Close())
+	if r.compared {
+		locate(".", r.result.Workloads)
+	}
 	r.result.Exit = perf.WorstExit(r.exit(r.result), perf.ExitStatus(err))
 	path, werr := r.store.Write(r.result)
 	err = errors.Join(err, werr)

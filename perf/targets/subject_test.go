@@ -72,7 +72,7 @@ func TestCargoRoots(t *testing.T) {
 		}, "", []string{"build", "cli startup", "test suite"}},
 		{"clnrm", map[string]string{
 			"Cargo.toml": "[workspace]\nmembers = [\"crates/clnrm\"]\n", "crates/clnrm/Cargo.toml": crate("clnrm", ""), "crates/clnrm/src/main.rs": program,
-		}, "clnrm", []string{"build", "cli startup", "self-test", "validate", "container lifecycle", "hot reload", "hot reload medium", "hot reload complex", "test suite"}},
+		}, "clnrm", []string{"build", "cli startup", "self-test", "validate", "container lifecycle", "hot reload", "hot reload medium", "hot reload complex", "test suite", "micro benchmarks"}},
 		{"a library called clnrm", map[string]string{"Cargo.toml": crate("clnrm", ""), "src/lib.rs": ""}, "clnrm", []string{"build", "test suite"}},
 		{"with a go.mod for Mage", map[string]string{
 			"Cargo.toml": crate("greet", ""), "src/main.rs": program, "go.mod": "module example.com/greet\n",

@@ -116,7 +116,7 @@ func lifecycle() Workload {
 	return Workload{
 		Name:      "container lifecycle",
 		Container: &Container{Network: "none", Ready: time.Minute, Grace: 10 * time.Second},
-		Warmup:    1, Timeout: 2 * time.Minute,
+		Warmup:    1, Memory: 3, Timeout: 2 * time.Minute,
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
-	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
 )
 
@@ -29,7 +28,6 @@ type contest struct {
 	pool     *stats.Control    // of the control pairs of all workloads
 	given    []perf.Comparison // that the result had before
 	ended    []*match          // in the order of the result
-	seat     *measure.Seat
 	nextSave time.Time
 }
 
@@ -125,7 +123,7 @@ func (s *contest) takeSeat(ctx context.Context, list []*match) (release func() e
 	}
 	if err != nil {
 		s.result.Warnings = append(s.result.Warnings, perf.Warning{Kind: perf.WarnEnvironment, Text: err.Error() + ": times spread more, and it takes more pairs"})
-		return none, nil
+		return none, nil //nolint:nilerr // it is a condition of the measurement, and no failure
 	}
 	for _, m := range list {
 		m.cpus = seat.All

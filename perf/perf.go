@@ -124,13 +124,17 @@ const (
 // A Series is a metric with the values it took.
 type Series struct {
 	Metric
-	Samples Sample   `json:"samples"`
-	Summary *Summary `json:"summary,omitempty"`
+	// OrigUnit is the unit in which a file of another tool held the values, where that is
+	// not Unit.
+	OrigUnit string   `json:"origUnit,omitempty"`
+	Samples  Sample   `json:"samples"`
+	Summary  *Summary `json:"summary,omitempty"`
 }
 
 // A Summary is what a reader is shown of a series: its median and an interval for it.
 // Low and High are null, and Confidence is 0, where there are too few values for one;
-// elsewhere Confidence is what the interval really reaches.
+// elsewhere Confidence is what the interval really reaches. An interval that was read
+// from a file of another tool, which does not say, has a Confidence of 0.
 type Summary struct {
 	N          int      `json:"n"`
 	Center     float64  `json:"median"`
@@ -160,9 +164,18 @@ type WorkloadResult struct {
 	// Stages are the parts of the wall time, in their order; each is a metric of that
 	// name. Absent are those among them that the subject never goes through: they have
 	// no value, and are not something that could not be measured.
-	Stages   []string  `json:"stages,omitempty"`
-	Absent   []string  `json:"absent,omitempty"`
+	Stages []string `json:"stages,omitempty"`
+	Absent []string `json:"absent,omitempty"`
+	// Source is where the benchmark stands, if that is known.
+	Source   Source    `json:"source,omitzero"`
 	Warnings []Warning `json:"warnings"`
+}
+
+// A Source is a place in the source of the subject: a path below its root, with slashes,
+// and a line from 1.
+type Source struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
 }
 
 // Series returns the series of the metric called name.
@@ -329,6 +342,13 @@ func (r *Result) Workload(name string) *WorkloadResult {
 	}
 	return nil
 }
+
+// ModeImport is the mode of a result that was read from files of other tools and not
+// measured here.
+const ModeImport = "import"
+
+// Imported reports whether the result was read from files of other tools.
+func (r *Result) Imported() bool { return r.Mode == ModeImport }
 
 // Whole reports whether the run covers its whole suite: complete, and restricted
 // to no part of it. Only such a run can become a baseline.

@@ -25,10 +25,10 @@ func fullResult() *Result {
 		Workloads: []WorkloadResult{
 			{Name: "build", Command: []string{"go", "build", "./..."}, State: StateOK, Cores: 2, Contention: 0.3, OneShot: true,
 				Metrics: []Series{{Metric: Wall, Samples: Sample{12.5}, Summary: &Summary{N: 1, Center: 12.5, Low: value(12), High: value(13), Min: 12.5, Max: 12.5, Confidence: 0.95}}}},
-			{Name: "cli startup", Command: []string{"sh", "-c", "cleanroom --help > /dev/null && true"}, State: StateOK,
+			{Name: "cli startup", Command: []string{"sh", "-c", "cleanroom --help > /dev/null && true"}, State: StateOK, Source: Source{File: "cli_test.go", Line: 12},
 				Metrics: []Series{
 					{Metric: Wall, Samples: Sample{0.0021, 0.0019, 0.0023, math.Copysign(0, -1), 1e-300}},
-					{Metric: PeakMemory, Samples: Sample{4_100_000, 4_200_000}},
+					{Metric: PeakMemory, OrigUnit: "MB", Samples: Sample{4_100_000, 4_200_000}},
 				},
 				Warnings: []Warning{{WarnContention, "another process had the CPU; close it"}}},
 			{Name: "self-test", Command: []string{"cleanroom", "self-test"}, State: StateFailed,

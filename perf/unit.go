@@ -58,6 +58,13 @@ func (u Unit) steps() ([]scaleStep, string) {
 		}
 		return steps, "/" + per
 	}
+	// In units such as p99-sec, of which the Go benchmark format makes metrics, the
+	// name stands before the unit.
+	if at := strings.LastIndexByte(string(u), '-'); at > 0 {
+		if base := u[at+1:]; base == Second || base == Byte {
+			return base.steps()
+		}
+	}
 	if base, rate := strings.CutSuffix(string(u), "/sec"); rate {
 		return []scaleStep{{1, ""}}, base + "/s"
 	}
@@ -66,6 +73,11 @@ func (u Unit) steps() ([]scaleStep, string) {
 
 // IsRate reports whether the unit is a number of things a second, as "tests/sec".
 func (u Unit) IsRate() bool { return strings.HasSuffix(string(u), "/sec") }
+
+// IsTime reports whether the unit is one of time, as "sec", "sec/op" and "p99-sec" are.
+func (u Unit) IsTime() bool {
+	return u == Second || strings.HasPrefix(string(u), string(Second)+"/") || strings.HasSuffix(string(u), "-"+string(Second))
+}
 
 // A Scale prints values of one unit in one larger or smaller unit, so that a
 // column can be compared by eye. The zero Scale prints plain numbers.

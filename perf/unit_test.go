@@ -192,3 +192,16 @@ func FuzzParseQuantity(f *testing.F) {
 		}
 	})
 }
+
+func TestUnitsWithANameBefore(t *testing.T) {
+	for u, want := range map[Unit]string{"p99-sec": "2.10 µs", "peak-memory-B": "0.00000210 B", "-sec": "0.00000210 -sec"} {
+		if got := NewScale(u, 2.1e-6).Format(2.1e-6); got != want {
+			t.Errorf("%s prints as %q, want %q", u, got, want)
+		}
+	}
+	for u, want := range map[Unit]bool{Second: true, "sec/op": true, "p99-sec": true, "tests/sec": false, Byte: false, "sector": false, "B/op": false} {
+		if u.IsTime() != want {
+			t.Errorf("%s is a time: %v, want %v", u, u.IsTime(), want)
+		}
+	}
+}

@@ -287,7 +287,7 @@ func jsonKeys(t reflect.Type) map[string]jsonKey {
 			continue
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		keys[name] = jsonKey{f.Type, strings.Contains(options, "omitempty")}
+		keys[name] = jsonKey{f.Type, strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")}
 	}
 	return keys
 }

@@ -1,9 +1,3 @@
-// Package benchio reads what other benchmark tools write.
-//
-// [ReadGo] reads the Go benchmark format (https://go.dev/design/14313-benchmark-format),
-// which go test -bench and much else prints. Values come back in the base units of
-// perf, with the direction that is better. The package runs nothing: perf/experiment
-// runs benchmarks, and perf/stats compares what they gave.
 package benchio
 
 import (

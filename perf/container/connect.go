@@ -184,7 +184,8 @@ func (d dialer) dialContext(ctx context.Context, network, address string) (net.C
 	}
 	if ctx.Value(streamKey{}) != nil {
 		// For as long as the context lives; the stream does not outlive it either.
-		conn = &boundConn{Conn: conn, release: context.AfterFunc(ctx, func() { _ = conn.Close() })}
+		raw := conn
+		conn = &boundConn{Conn: raw, release: context.AfterFunc(ctx, func() { _ = raw.Close() })}
 	}
 	if d.endpoint.tls == nil {
 		return conn, nil

@@ -23,7 +23,7 @@ func (s Settings) contextEndpoint() (_ endpoint, ok bool, err error) {
 	if dir == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return endpoint{}, false, nil // no home, so no contexts
+			return endpoint{}, false, nil //nolint:nilerr // no home, so no contexts
 		}
 		dir = filepath.Join(home, ".docker")
 	}

@@ -57,9 +57,12 @@ func diagnose(e endpoint, timeout time.Duration, err error) error {
 // answerReason explains an answer that the client could not use.
 func answerReason(err error) (reason, remedy string) {
 	text := err.Error()
+	_, refusal, refused := strings.Cut(text, "remote error: tls: ")
 	switch {
 	case strings.Contains(text, "HTTP request to an HTTPS server"):
 		return "what listens there wants TLS", "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with its certificates"
+	case refused:
+		return "it does not accept this client's certificate: " + refusal, "set DOCKER_CERT_PATH to the folder with the right ones"
 	case strings.Contains(text, "is too old. Minimum supported API version"):
 		return "the engine is newer than this program: " + daemonError{err}.Error(), "upgrade this program"
 	case strings.Contains(text, "is too new. Maximum supported API version"):

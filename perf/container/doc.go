@@ -11,4 +11,11 @@
 // Nothing here decides how often to measure or what a number means; that is for
 // perf/experiment and perf/stats. Processes on this machine are measured by
 // perf/measure.
+//
+// # What a run leaves behind
+//
+// Nothing. Everything bears its [Owner]; [OpenRun] removes what dead owners of this
+// host have left, and starts a [Janitor], which outlives the run if that is killed.
+// A [Recorder] follows the containers that a subject makes, and tells them from those
+// of others by the rule of [Attribution].
 package container

@@ -24,9 +24,10 @@ func TestJanitor(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		containers int
-		end        func(pid int) error
+		end        func(pid int) error // nil: it ends by itself, without cleaning up
 	}{
 		{"kill -9 with 100 at once", 100, func(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }},
+		{"an end without cleaning up", 3, nil},
 		{"SIGTERM to the group", 3, func(pid int) error { return syscall.Kill(-pid, syscall.SIGTERM) }},
 		{"Ctrl-C", 3, func(pid int) error { return syscall.Kill(-pid, syscall.SIGINT) }},
 		{"SIGHUP to the group", 3, func(pid int) error { return syscall.Kill(-pid, syscall.SIGHUP) }},
@@ -43,7 +44,9 @@ func TestJanitor(t *testing.T) {
 				// In the middle of it: some are there, most are not.
 				waitFor(t, "the first containers", time.Minute, func() bool { return len(left(t, engine, run.owner)) > 10 })
 			}
-			if err := c.end(cmd.Process.Pid); err != nil {
+			if c.end == nil {
+				_ = run.in.Close()
+			} else if err := c.end(cmd.Process.Pid); err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()

@@ -128,6 +128,9 @@ func TestRecorderMissesNothing(t *testing.T) {
 
 // TestRecorderBrokenStreams breaks the stream of events off again and again.
 func TestRecorderBrokenStreams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 100 containers")
+	}
 	direct := realEngine(t)
 	socket, ok := strings.CutPrefix(direct.Info().Endpoint, "unix://")
 	if !ok {
@@ -157,7 +160,7 @@ func TestRecorderBrokenStreams(t *testing.T) {
 			}
 		}
 	})
-	ids := runShort(t, direct, o, manyShort()/3)
+	ids := runShort(t, direct, o, 100)
 	close(stop)
 	cuts.Wait()
 	rec, err := r.Stop(t.Context())

@@ -143,7 +143,7 @@ func findMarked(ctx context.Context, engine Engine) ([]mark, error) {
 	var all []mark
 	for _, c := range containers {
 		m := mark{Leftover: Leftover{Kind: KindContainer, ID: c.ID, Name: c.Name}}
-		if m.owner, m.known = markOf(c.Labels, c.ImageName); m.known || c.Labels[LabelTool] != "" {
+		if m.owner, m.known = markOf(c.Labels, creatorsName(ctx, engine, c)); m.known || c.Labels[LabelTool] != "" {
 			m.Run = m.owner.Run
 			all = append(all, m)
 		}
@@ -163,6 +163,19 @@ func markOf(labels map[string]string, image string) (Owner, bool) {
 		return o, true
 	}
 	return imageOwner(image)
+}
+
+// creatorsName is the image of a container as its creator named it. The list of an
+// engine forgets that when the name is taken from the image; the container does not.
+func creatorsName(ctx context.Context, engine Engine, c Container) string {
+	if _, marked := c.Labels[LabelOwner]; marked || c.ImageName != c.Image {
+		return c.ImageName
+	}
+	full, err := engine.Container(ctx, c.ID)
+	if err != nil {
+		return c.ImageName // it is being removed
+	}
+	return full.ImageName
 }
 
 // imageMarks are the names of an image that name an owner. Where an image bears only
@@ -269,25 +282,31 @@ func awaitRemoval(ctx context.Context, engine Engine, id string, conflict error)
 	}
 }
 
-// runRounds and runPause bound how long [RemoveRun] waits for what the engine is
-// already removing, or still creating for a client that is gone.
 const (
-	runRounds = 20
+	// runPause is between two looks at what a run has left, of which there are
+	// runRounds at most.
 	runPause  = 250 * time.Millisecond
+	runRounds = 40
+	// stuckRounds is how many looks in a row that could remove nothing are enough.
+	stuckRounds = 3
 )
 
 // RemoveRun removes what a run has made, by its mark and by the ids that claimed names
-// besides. It looks again until nothing is left, as a request that was given up may
-// still be carried out. What resists is in Left.
+// besides. It looks again until no container is left, because a request that was given
+// up may still be carried out. What resists is in Left.
 func RemoveRun(ctx context.Context, engine Engine, a Attribution, claimed ...string) (Swept, error) {
 	var s Swept
-	for round := range runRounds {
+	stuck := 0
+	for range runRounds {
 		found, err := removeRound(ctx, engine, a, claimed)
 		s.Removed, s.Left = append(s.Removed, found.Removed...), found.Left
 		if err != nil {
 			return s, fmt.Errorf("removing what run %s has made: %w", a.Owner.Run, err)
 		}
-		if len(found.Removed)+len(found.Left) == 0 || round == runRounds-1 {
+		if stuck++; len(found.Removed) > 0 {
+			stuck = 0
+		}
+		if !found.again() || stuck == stuckRounds {
 			break
 		}
 		pause := time.NewTimer(runPause)
@@ -299,6 +318,12 @@ func RemoveRun(ctx context.Context, engine Engine, a Attribution, claimed ...str
 		}
 	}
 	return s, nil
+}
+
+// again reports whether another look may find something: what resisted, or a container
+// that came later. Images come by themselves no more than they go.
+func (s Swept) again() bool {
+	return len(s.Left) > 0 || slices.ContainsFunc(s.Removed, func(l Leftover) bool { return l.Kind == KindContainer })
 }
 
 // removeRound looks once, and removes what it finds.
@@ -324,7 +349,7 @@ func findRun(ctx context.Context, engine Engine, a Attribution, claimed []string
 	}
 	var list []Leftover
 	for _, c := range containers {
-		why := a.evidence(c.Labels, c.ImageName)
+		why := a.evidence(c.Labels, creatorsName(ctx, engine, c))
 		if why == NoEvidence && slices.Contains(claimed, c.ID) {
 			why = Claimed
 		}

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -40,8 +41,11 @@ func makeFor(t testing.TB, engine Engine, o Owner) made {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Shared by the owners of this process, and by nobody else's.
+	labels := testLabels()
+	labels[LabelTool] = ToolName
 	archive, err := ImageSpec{Program: program, Path: "/probe", OS: "linux", Arch: engine.Info().Arch,
-		Labels: map[string]string{LabelTool: ToolName}, Name: o.Image("probe")}.Pack()
+		Labels: labels, Name: o.Image("probe")}.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +203,35 @@ func TestRemoveRun(t *testing.T) {
 	again, err := RemoveRun(t.Context(), engine, Attribution{Owner: one})
 	if err != nil || len(again.Removed)+len(again.Left) > 0 {
 		t.Errorf("a second time: %+v, %v", again, err)
+	}
+}
+
+// TestRemoveRunForgottenName has a container that only its image's name gives away, and
+// that name is gone: the engine created it for a client that was killed, after the
+// janitor's first look.
+func TestRemoveRunForgottenName(t *testing.T) {
+	engine := realEngine(t)
+	o, other := newOwner(t, "forgotten"), newOwner(t, "keeps")
+	m := makeFor(t, engine, other)
+	if err := engine.TagImage(t.Context(), m.image, o.Image("alias")); err != nil {
+		t.Fatal(err)
+	}
+	bare, err := engine.Create(t.Context(), Config{Image: o.Image("alias"), Network: "none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.RemoveImage(t.Context(), o.Image("alias")); err != nil {
+		t.Fatal(err)
+	}
+	if swept, err := RemoveRun(t.Context(), engine, Attribution{Owner: o}); err != nil || len(swept.Removed) != 1 {
+		t.Errorf("%+v, %v", swept, err)
+	}
+	if _, err := engine.Container(t.Context(), bare); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the container: %v", err)
+		_ = engine.Remove(t.Context(), bare)
+	}
+	if container, image := m.there(t, engine); !container || !image {
+		t.Errorf("the other's: container %v, image %v", container, image)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 // Use is the memory and the processor time of a container. What could not be read
 // is absent, never zero: its source is empty, and Missing says why.
 type Use struct {
-	Memory, Peak int64 // bytes; Stats says what is in them
+	// In bytes. Stats says what is in them; Memory from a cgroup's file holds the page
+	// cache too.
+	Memory, Peak int64
 	CPU          time.Duration
 
 	MemorySource, PeakSource, CPUSource string // where each was read; empty: nowhere
@@ -58,12 +60,13 @@ func fillFromCgroup(ctx context.Context, e Engine, id string, u *Use) (reason st
 	if err != nil {
 		return "", err
 	}
-	group, err := findCgroup("/", c.PID, c.ID)
-	if err != nil {
-		return err.Error(), nil
+	reason = "its cgroup does not tell it"
+	if group, err := findCgroup("/", c.PID, c.ID); err != nil {
+		reason = err.Error()
+	} else {
+		group.fill(u)
 	}
-	group.fill(u)
-	return "its cgroup does not tell it", nil
+	return reason, nil
 }
 
 // explain adds a sentence for each value that is absent.

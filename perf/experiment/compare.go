@@ -28,7 +28,7 @@ func CompareUnpaired(name string, old, now *perf.Result) []perf.Comparison {
 		for _, m := range w.Metrics {
 			c := compareSeries(old, w, m)
 			c.Old.Ref, c.New.Ref = name, now.ID
-			c.Gate = gates(m.Metric, foreign)
+			c.Gate = gates(now, m.Metric, foreign)
 			if c.Gate || len(c.Old.Samples) > 0 {
 				out = append(out, c)
 			}
@@ -49,13 +49,20 @@ func center(s perf.Sample) *float64 {
 	return &m
 }
 
-// gates reports whether a metric gates between two sessions. foreign says that they
+// gates reports whether a metric of the run now gates between two sessions. foreign says that they
 // were on different machines.
-func gates(m perf.Metric, foreign bool) bool {
-	return gateMetrics[m.Name] && (!foreign || !isTime(m))
+func gates(now *perf.Result, m perf.Metric, foreign bool) bool {
+	return (gateMetrics[m.Name] || m.Unit == perOperation.Unit || importGates(now, m)) && (!foreign || !isTime(m))
 }
 
-func isTime(m perf.Metric) bool { return m.Unit == perf.Second || m.Unit.IsRate() }
+// importGates reports whether a metric of files of other tools gates: whatever they
+// measured is what their user cares for. The times that hyperfine has beside its own are
+// one value each, of which nothing can be decided.
+func importGates(now *perf.Result, m perf.Metric) bool {
+	return now.Imported() && m != perf.User && m != perf.System
+}
+
+func isTime(m perf.Metric) bool { return m.Unit.IsTime() || m.Unit.IsRate() }
 
 // compareSeries compares one series with the baseline's of the same name.
 func compareSeries(old *perf.Result, w *perf.WorkloadResult, m perf.Series) perf.Comparison {
@@ -107,7 +114,7 @@ func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison
 	for _, base := range old.Workloads {
 		w := now.Workload(base.Name)
 		for _, m := range base.Metrics {
-			if !gates(m.Metric, foreign) {
+			if !gates(now, m.Metric, foreign) {
 				continue
 			}
 			if w != nil {

@@ -236,7 +236,10 @@ func TestClnrm(t *testing.T) {
 	testenv.Tool(t, "cargo")
 	s := suite.Clnrm(suite.ClnrmOptions{Dir: project(t, "crates/clnrm"), Exe: exe})
 	r := measureSuite(t, s, "")
-	wantOK(t, r, "build", "cli startup", "self-test", "validate", "hot reload", "hot reload medium", "hot reload complex", "test suite")
+	wantOK(t, r, "build", "cli startup", "self-test", "validate", "hot reload", "hot reload medium", "hot reload complex", "test suite", "micro benchmarks")
+	if s, ok := r.Workload("micro benchmarks").Series("toml_parsing_simple"); !ok || len(s.Samples) != 20 || s.Unit != "sec/op" || s.Summary == nil || s.Summary.Low == nil {
+		t.Errorf("the benchmark of clnrm: %+v, want its 20 samples", s)
+	}
 	for workload, want := range map[string]struct {
 		unit string
 		n    int

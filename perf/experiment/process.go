@@ -37,6 +37,9 @@ func (p Processes) Runner(step suite.Step) Runner {
 	if j.w.Watch != nil {
 		return newReloads(j).runner()
 	}
+	if j.w.Criterion != "" {
+		return j.criterionRunner()
+	}
 	return Runner{
 		Setup:   j.setup,
 		Run:     func(ctx context.Context) (Observation, error) { return j.around(ctx, j.timed) },

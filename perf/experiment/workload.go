@@ -319,14 +319,11 @@ func (rec *recording) summarise(m perf.Series) *perf.Summary {
 	if len(m.Samples) == 0 {
 		return nil
 	}
-	sum := stats.Summarize(m.Samples, confidence)
-	out := &perf.Summary{N: sum.N, Center: sum.Center, Min: sum.Min, Max: sum.Max}
+	out := fixedSummary(m.Samples)
 	if rec.fixed() || rec.oneShot || rec.counted[m.Name] {
-		if sum.HasInterval {
-			out.Low, out.High, out.Confidence = &sum.Lo, &sum.Hi, sum.Confidence
-		}
 		return out
 	}
+	out.Low, out.High, out.Confidence = nil, nil, 0
 	if b := stats.SequentialBounds(m.Samples, 0.5, (1+confidence)/2); b.HasLow && b.HasHigh {
 		out.Low, out.High, out.Confidence = &b.Low, &b.High, confidence
 	}

@@ -88,8 +88,9 @@ func (c Command) Run(ctx context.Context) (Run, error) {
 // of the command; everything else is as for Run.
 //
 // On Linux the tree is traced (ptrace, from execve on), which a program can
-// notice: a debugger or LeakSanitizer inside the command fails, and a set-user-ID
-// program gains no rights unless this process has them.
+// notice: a debugger or LeakSanitizer inside the command fails, a set-user-ID
+// program gains no rights unless this process has them, and /proc/self/status shows
+// a seccomp filter, which allows everything.
 func (c Command) RunMemory(ctx context.Context) (Memory, error) {
 	path, r, err := c.ready(ctx)
 	if err != nil {

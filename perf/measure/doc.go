@@ -10,6 +10,10 @@
 // up or interleave is for the caller (package experiment), and what the numbers
 // say is for package stats.
 //
+// A command that does not end but watches files (Watch) is followed by its lines: a
+// reload is timed from the save of a file to the line with its result. Its pipes are
+// drained by the same loop, which stamps the lines when it reads them.
+//
 // What a system cannot measure is absent, never zero: the Has fields and the
 // reasons beside them tell. Linux measures everything; other Unix systems have
 // no I/O, contention or memory of the tree, Windows has times alone.
@@ -33,8 +37,13 @@
 // lives for one millisecond has its memory still when it is about to exit. Their
 // upper bound is the sum of the high-water marks of the processes alive: marks
 // only grow and the set of processes only shrinks at an exit, so the greatest
-// sum is met by looking at every exit. One hole remains: execve begins a new mark,
-// so what a process held before it is seen by sampling only.
+// sum is met by looking at every exit. As execve begins a new mark, it is looked at
+// on the way into execve too, of which a seccomp filter tells the tracer that the
+// command is given before its first instruction (amd64); elsewhere, or where filters
+// are refused, every system call stops the command, which makes a memory run up to
+// ten times as long. Memory counts by address space, so that a vfork child does not
+// count again what is its parent's. The marks are as exact as the kernel's own
+// counts, which before Linux 6.17 lag by some pages for each CPU.
 //
 // The figures never come from ru_maxrss. For a process started by vfork, as Go
 // and posix_spawn do, the kernel folds the peak of the parent into it, and a
@@ -46,7 +55,8 @@
 // sessions of their own included (Linux; Windows by a job object; elsewhere the
 // process group). When this process is killed while it measures, the kernel
 // ends the command itself by its parent-death signal, and under trace the whole
-// tree; descendants of a timed command can survive that.
+// tree; descendants of a timed command can survive that: they are nobody's
+// children then, and only a process that outlives this one could find and end them.
 //
 // # Side effects on this process
 //

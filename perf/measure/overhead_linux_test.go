@@ -119,12 +119,33 @@ func BenchmarkFlood(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory reports what a memory run of a short command takes.
+// BenchmarkMemory reports what a memory run takes, of a short command and of one that
+// starts many, beside a timed run of the same: traced by filter, and by stops at
+// every system call.
 func BenchmarkMemory(b *testing.B) {
-	c := measure.Command{Args: []string{testenv.Tool(b, "true")}}
-	for b.Loop() {
-		if _, err := c.RunMemory(context.Background()); err != nil {
-			b.Fatal(err)
+	sh, short := testenv.Tool(b, "sh"), testenv.Tool(b, "true")
+	commands := map[string]measure.Command{
+		"true":     {Args: []string{short}},
+		"100 true": {Args: []string{sh, "-c", "for i in $(seq 100); do " + short + "; done"}},
+	}
+	memory := func(b *testing.B, c measure.Command) {
+		if mem, err := c.RunMemory(b.Context()); err != nil || !mem.HasPeakBound {
+			b.Fatal(err, mem.Reason)
+		}
+	}
+	for name, c := range commands {
+		b.Run(name+"/timed", func(b *testing.B) {
+			for b.Loop() {
+				mustRun(b, c)
+			}
+		})
+		for _, watching := range watchings {
+			b.Run(name+"/"+watching.name, func(b *testing.B) {
+				defer watching.set()()
+				for b.Loop() {
+					memory(b, c)
+				}
+			})
 		}
 	}
 }

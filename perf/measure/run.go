@@ -127,7 +127,7 @@ func (r Run) Err() error {
 		return nil
 	}
 	if r.traces {
-		cause += ", and it calls ptrace(2), which is refused to what a memory run traces: leave its memory runs out (-memory=0)"
+		cause += ", and it calls ptrace(2), which fails in a memory run, as that traces it"
 	}
 	return &Failure{Args: r.Args, Cause: cause, Tail: lastLines(r.Output, failureLines)}
 }

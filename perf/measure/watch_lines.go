@@ -15,7 +15,8 @@ const maxWatchLine = 64 << 10
 // watchLines follows a watching command by its lines. It is told of them by the loop
 // that drains the command's output, so it does little: a line costs a few searches for
 // fixed bytes, and one without colours allocates nothing. Times are those at which the bytes
-// were read.
+// were read. Lines that are read at once came at different times since the read before
+// it; how far before the last of them, the stamps in them tell, where there are some.
 type watchLines struct {
 	watch                         Watch
 	ready, named, pass, fail, end marks
@@ -24,6 +25,7 @@ type watchLines struct {
 	changed chan struct{}
 
 	mu      sync.Mutex
+	read    piece
 	partial [3][]byte // the line under way, by stream
 	recent  [failureLines][]byte
 	count   int // of lines; recent[count%len] is the oldest
@@ -70,6 +72,7 @@ func newWatchLines(w Watch) *watchLines {
 func (l *watchLines) output(stream int, p []byte, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.read = piece{bytes: p, at: at, before: l.read.at}
 	rest := &l.partial[stream]
 	for {
 		line, after, ended := bytes.Cut(p, []byte("\n"))
@@ -82,25 +85,25 @@ func (l *watchLines) output(stream int, p []byte, at time.Time) {
 		if len(*rest) > 0 {
 			line = *rest
 		}
-		l.line(line[:min(len(line), maxWatchLine)], at)
+		l.line(line[:min(len(line), maxWatchLine)])
 		*rest, p = (*rest)[:0], after
 	}
 }
 
 // line takes one line in.
-func (l *watchLines) line(line []byte, at time.Time) {
+func (l *watchLines) line(line []byte) {
 	oldest := &l.recent[l.count%len(l.recent)]
 	*oldest = append((*oldest)[:0], line...)
 	l.count++
-	l.last = at
+	l.last = l.read.at
 	if bytes.IndexByte(line, '\x1b') >= 0 {
 		line = escapes.ReplaceAll(line, nil)
 	}
-	l.message(bytes.TrimRight(line, "\r "), at)
+	l.message(bytes.TrimRight(line, "\r "))
 }
 
 // message looks for what the line means.
-func (l *watchLines) message(line []byte, at time.Time) {
+func (l *watchLines) message(line []byte) {
 	if !l.watching {
 		// What comes of the first run is older than any save.
 		if _, l.watching = l.ready.begin(line); l.watching {
@@ -109,7 +112,7 @@ func (l *watchLines) message(line []byte, at time.Time) {
 		return
 	}
 	if _, changed := l.stages[0].begin(line); changed {
-		l.began(at)
+		l.began(l.when(line))
 		return
 	}
 	if name, ok := l.named.begin(line); ok {
@@ -118,16 +121,16 @@ func (l *watchLines) message(line []byte, at time.Time) {
 	for i, ends := range l.stages {
 		if l.now.marks[i].IsZero() {
 			if _, ok := ends.begin(line); ok {
-				l.now.marks[i], l.now.plain = at, false
+				l.now.marks[i], l.now.plain = l.when(line), false
 			}
 		}
 	}
 	_, passed := l.pass.begin(line)
 	if _, failed := l.fail.begin(line); passed || failed {
-		l.result(passed, at)
+		l.result(passed)
 	}
 	if _, ok := l.end.begin(line); ok {
-		l.over(at)
+		l.over()
 	}
 }
 
@@ -156,20 +159,20 @@ func (l *watchLines) ours() bool {
 }
 
 // result takes the first result of what was saved.
-func (l *watchLines) result(passed bool, at time.Time) {
+func (l *watchLines) result(passed bool) {
 	if !l.ours() || l.now.name != l.saved.name {
 		return
 	}
 	l.saved.done, l.saved.passed = true, passed
 	l.saved.marks = append([]time.Time(nil), l.now.marks...)
-	l.saved.marks[len(l.saved.marks)-1] = at
+	l.saved.marks[len(l.saved.marks)-1] = l.read.at
 	l.wake()
 }
 
 // over notes that the rerun is over. Its last line may stand there twice.
-func (l *watchLines) over(at time.Time) {
+func (l *watchLines) over() {
 	if l.ours() {
-		l.saved.stale, l.saved.other, l.saved.since = true, l.now.name, at
+		l.saved.stale, l.saved.other, l.saved.since = true, l.now.name, l.read.at
 	}
 	l.busy = false
 	l.wake()
@@ -257,7 +260,7 @@ func (l *watchLines) take(r *Reload) (passed bool) {
 	for _, mark := range s.marks {
 		took := time.Duration(-1)
 		if !mark.IsZero() && !before.IsZero() {
-			took = mark.Sub(before)
+			took = max(mark.Sub(before), 0) // the clock of the stamps may have been set back
 		}
 		r.Stages = append(r.Stages, took)
 		before = mark
@@ -282,6 +285,51 @@ func (l *watchLines) recently() []byte {
 		}
 	}
 	return out
+}
+
+// when is the time at which a line came.
+func (l *watchLines) when(line []byte) time.Time {
+	earliest := l.read.before
+	if l.saved != nil && l.saved.at.After(earliest) {
+		earliest = l.saved.at // it was read after the save, so it counts as having come then
+	}
+	return l.read.when(line, earliest)
+}
+
+// A piece is what came with one read.
+type piece struct {
+	bytes      []byte
+	at, before time.Time // of the read, and of the one before it
+
+	stamped, asked bool
+	stamp          time.Time // in the last whole line of it
+}
+
+// when is the time of a line of the piece. It is never outside of what the reads say,
+// whatever the stamps do.
+func (p *piece) when(line []byte, earliest time.Time) time.Time {
+	if !p.asked {
+		whole := bytes.TrimRight(p.bytes[:bytes.LastIndexByte(p.bytes, '\n')+1], "\r\n")
+		p.stamp, p.stamped = stampOf(whole[bytes.LastIndexByte(whole, '\n')+1:])
+		p.asked = true
+	}
+	stamp, stamped := stampOf(line)
+	if !stamped || !p.stamped {
+		return p.at
+	}
+	at := p.at.Add(-max(p.stamp.Sub(stamp), 0))
+	if at.Before(earliest) {
+		return earliest
+	}
+	return at
+}
+
+// stampOf is the time by which a line begins (RFC 3339), as loggers write it.
+func stampOf(line []byte) (time.Time, bool) {
+	line = escapes.ReplaceAll(line, nil)
+	stamp, _, _ := bytes.Cut(line, []byte(" "))
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	return at, err == nil
 }
 
 // marks are how the messages begin by which something is recognised.

@@ -184,6 +184,38 @@ func TestReloadThatIsNone(t *testing.T) {
 	}
 }
 
+// TestLinesThatAreReadAtOnce: their stamps say how far apart they came, within what
+// the reads allow.
+func TestLinesThatAreReadAtOnce(t *testing.T) {
+	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	// The subject's clock may show anything; only differences count.
+	line := func(stamp int, text string) string {
+		return fmt.Sprintf("\x1b[2m2025-01-02T03:04:05.%06dZ\x1b[0m  INFO clnrm::run: %s\n", stamp, text)
+	}
+	start := line(1000, "File change detected: []") + line(1010, "Running cleanroom tests") + line(1020, "🚀 Executing test: x")
+	end := func(parsed, passed int) string {
+		return line(parsed, "Successfully loaded y") + line(passed, "Test passed: y") + line(passed+20, "✅ a.clnrm.toml - PASS (1ms)") + line(passed+30, "All tests passed!")
+	}
+	const ms, us = time.Millisecond, time.Microsecond
+	for _, row := range []struct {
+		name   string
+		pieces []string
+		want   []time.Duration
+	}{
+		{"two reads", []string{start, end(1100, 1500)}, []time.Duration{ms - 20*us, 10 * us, ms + 10*us - 430*us, 400 * us, 30 * us}},
+		{"one read", []string{start + end(1100, 1500)}, []time.Duration{470 * us, 10 * us, 90 * us, 400 * us, 30 * us}},
+		{"stamps that are older than the read before", []string{start, end(1100, 9000)}, []time.Duration{ms - 20*us, 10 * us, 10 * us, ms - 30*us, 30 * us}},
+		{"a clock that was set back", []string{start, end(1100, 500)}, []time.Duration{ms - 20*us, 10 * us, ms + 10*us, 0, 30 * us}},
+		{"a line in two pieces", []string{start + end(1100, 1500)[:20], end(1100, 1500)[20:]}, []time.Duration{ms - 20*us, 10 * us, ms + 10*us - 430*us, 400 * us, 30 * us}},
+		{"no stamps", []string{start, "Successfully loaded y\nTest passed: y\n", "✅ a.clnrm.toml - PASS (1ms)\n"}, []time.Duration{ms - 20*us, 10 * us, ms + 10*us, 0, ms}},
+	} {
+		got, done := measure.FollowLines(clnrmLines(), "x", at, row.pieces...)
+		if !done || !slices.Equal(got.Stages, row.want) || got.Total != time.Duration(len(row.pieces))*ms {
+			t.Errorf("%s: done %v, total %v, stages %v, want %v", row.name, done, got.Total, got.Stages, row.want)
+		}
+	}
+}
+
 func TestWatcherThatNeverGetsReady(t *testing.T) {
 	w := clnrm(t, "trap=unready")
 	w.Limit = 300 * time.Millisecond

@@ -52,15 +52,26 @@ const nothingCompared = "nothing was compared: the run and the baseline have no 
 const colVerdict = 6
 
 func comparisonTable(out *writer, list []perf.Comparison, st Style) {
-	t := &table{
-		head:  []string{"", "old", "new", "change", "interval", "runs", "verdict"},
-		align: []align{left, right, right, right, left, right, left},
-	}
+	t := comparisonRows(list)
 	t.paint = func(_, column int, cell string) string {
 		if column == colVerdict {
 			return st.state(cell)
 		}
 		return cell
+	}
+	if len(t.rows) == 0 {
+		out.printf("%s\n", nothingCompared)
+		return
+	}
+	out.table(t, st)
+}
+
+// comparisonRows sets the comparisons in a table, those that gate first and an empty row
+// before the others.
+func comparisonRows(list []perf.Comparison) *table {
+	t := &table{
+		head:  []string{"", "old", "new", "change", "interval", "runs", "verdict"},
+		align: []align{left, right, right, right, left, right, left},
 	}
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b perf.Comparison) int { return rank(a) - rank(b) })
@@ -73,11 +84,7 @@ func comparisonTable(out *writer, list []perf.Comparison, st Style) {
 		}
 		t.add(comparisonRow(c)...)
 	}
-	if len(t.rows) == 0 {
-		out.printf("%s\n", nothingCompared)
-		return
-	}
-	out.table(t, st)
+	return t
 }
 
 // rank puts what gates first.

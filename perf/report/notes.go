@@ -15,6 +15,7 @@ type intervalNotes struct {
 	levels []float64 // confidences of objectives
 	memory bool      // an objective on peak memory, which is bounded without statistics
 	others bool
+	stated bool // an interval of a file of another tool
 }
 
 func (n *intervalNotes) objective(o perf.ObjectiveResult) {
@@ -28,7 +29,10 @@ func (n *intervalNotes) objective(o perf.ObjectiveResult) {
 }
 
 func (n *intervalNotes) metric(s *perf.Summary) {
-	n.others = n.others || s.Low != nil && s.High != nil
+	if s.Low == nil || s.High == nil {
+		return
+	}
+	n.others, n.stated = n.others || s.Confidence > 0, n.stated || s.Confidence == 0
 }
 
 // print explains below the table the kinds of interval that are in it.
@@ -42,6 +46,9 @@ func (n *intervalNotes) print(out *writer, st Style) {
 	}
 	if n.others {
 		kinds = append(kinds, "of other rows, the two-sided 95 % interval of the median")
+	}
+	if n.stated {
+		kinds = append(kinds, "of some rows, what the file states, whatever it means by that")
 	}
 	if len(kinds) == 0 {
 		return

@@ -52,10 +52,7 @@ const (
 )
 
 func pairedTable(out *writer, r *perf.Result, st Style) {
-	t := &table{
-		head:  []string{"", "old", "new", "change", "interval", "evidence", "pairs", "verdict"},
-		align: []align{left, right, right, right, left, right, right, left},
-	}
+	t := pairedRows(r)
 	t.paint = func(_, column int, cell string) string {
 		switch {
 		case column != pairedVerdict:
@@ -65,6 +62,19 @@ func pairedTable(out *writer, r *perf.Result, st Style) {
 		}
 		return st.state(cell)
 	}
+	if len(t.rows) == 0 {
+		out.printf("Nothing was compared.\n")
+		return
+	}
+	out.table(t, st)
+}
+
+// pairedRows sets the comparisons in a table.
+func pairedRows(r *perf.Result) *table {
+	t := &table{
+		head:  []string{"", "old", "new", "change", "interval", "evidence", "pairs", "verdict"},
+		align: []align{left, right, right, right, left, right, right, left},
+	}
 	single := len(r.Workloads) == 1
 	rows := worstFirst(r.Comparisons, single)
 	for i, c := range rows {
@@ -73,11 +83,7 @@ func pairedTable(out *writer, r *perf.Result, st Style) {
 		}
 		t.add(pairedRow(c, single)...)
 	}
-	if len(t.rows) == 0 {
-		out.printf("Nothing was compared.\n")
-		return
-	}
-	out.table(t, st)
+	return t
 }
 
 // worstFirst orders the comparisons, those that gate before the others, and leaves out

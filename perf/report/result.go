@@ -19,14 +19,7 @@ func Result(w io.Writer, r *perf.Result, st Style) error {
 	out := &writer{w: w}
 	head(out, r, st)
 	t := newResultTable(st)
-	for _, o := range r.Objectives {
-		t.objective(r, o)
-	}
-	t.blank()
-	for i := range r.Workloads {
-		t.workload(r, &r.Workloads[i])
-	}
-	t.trim()
+	t.fill(r)
 	if len(t.rows) == 0 {
 		out.printf("Nothing was measured.\n")
 	} else {
@@ -106,6 +99,18 @@ func newResultTable(st Style) *resultTable {
 	return t
 }
 
+// fill adds the rows of a run: its objectives and, after an empty one, other metrics.
+func (t *resultTable) fill(r *perf.Result) {
+	for _, o := range r.Objectives {
+		t.objective(r, o)
+	}
+	t.blank()
+	for i := range r.Workloads {
+		t.workload(r, &r.Workloads[i])
+	}
+	t.trim()
+}
+
 // objective adds the row of an objective. Its interval is that of the decision: one
 // bound on each side, each at the objective's confidence.
 func (t *resultTable) objective(r *perf.Result, o perf.ObjectiveResult) {
@@ -141,7 +146,7 @@ func stateText(r *perf.Result, o perf.ObjectiveResult) string {
 // inTable reports whether a metric that no objective is about stands in the table
 // of a run. The others are in its JSON.
 func inTable(m perf.Metric) bool {
-	return slices.Contains(tableMetrics, m) || m.Unit.IsRate()
+	return slices.Contains(tableMetrics, m) || m.Unit.IsRate() || strings.HasSuffix(string(m.Unit), "/op")
 }
 
 // tableMetrics are those that stand in the table besides the rates.
@@ -157,7 +162,7 @@ func (t *resultTable) workload(r *perf.Result, w *perf.WorkloadResult) {
 		shown := slices.ContainsFunc(r.Objectives, func(o perf.ObjectiveResult) bool {
 			return o.Workload == w.Name && o.Metric == m.Name && o.State != perf.NotMeasured
 		})
-		if shown || m.Summary == nil || !inTable(m.Metric) {
+		if shown || m.Summary == nil || !inTable(m.Metric) && !r.Imported() {
 			continue
 		}
 		t.metric(r, w, m)

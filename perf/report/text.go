@@ -16,8 +16,18 @@ import (
 
 // clean makes foreign text safe for one line of a terminal: escape sequences go, a tab
 // becomes a space, and what else could move the cursor, turn the direction of writing
-// or hide becomes visible.
+// or hide becomes visible. What GitHub's runner would take for a command, where a line of
+// a log begins with it, begins with something else.
 func clean(s string) string {
+	s = visible(s)
+	if trimmed := strings.TrimLeft(s, " "); strings.HasPrefix(trimmed, "::") {
+		s = "·" + trimmed
+	}
+	return strings.ReplaceAll(s, "##[", "##·[")
+}
+
+// visible leaves nothing in a text that is not seen.
+func visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':

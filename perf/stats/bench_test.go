@@ -1,6 +1,15 @@
 package stats
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -55,5 +64,152 @@ func BenchmarkCompareUnpairedThousand(b *testing.B) {
 	older, newer := draw(seeded(1), 1000, sources[0].draw), draw(seeded(2), 1000, sources[0].draw)
 	for b.Loop() {
 		CompareUnpaired(older, newer, perf.Wall, UnpairedAlpha, UnpairedMinEffect)
+	}
+}
+
+// One pair costs the same however many there have been, and next to nothing beside
+// the runs that it is made of.
+func BenchmarkPairedAdd(b *testing.B) {
+	for _, earlier := range []int{10, 1000, 100_000} {
+		b.Run(fmt.Sprintf("after=%d", earlier), func(b *testing.B) {
+			r := seeded(3)
+			values := draw(r, 1024, func(r *rand.Rand) float64 { return math.Exp(0.05 * r.NormFloat64()) })
+			p, err := NewPaired(PairedOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			add := func(i int) {
+				if err := p.Add(values[i%1024], values[(i*7+3)%1024]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for i := range earlier {
+				add(i)
+			}
+			p.diffs, p.limits = slices.Grow(p.diffs, 1<<20), slices.Grow(p.limits, 1<<20)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				add(i)
+				p.Verdict()
+				if len(p.diffs) == cap(p.diffs) { // as many as there were: memory is not measured
+					p.diffs, p.limits = p.diffs[:earlier], p.limits[:earlier]
+				}
+			}
+		})
+	}
+}
+
+// What a live line shows, each time that it does.
+func BenchmarkPairedShow(b *testing.B) {
+	for _, pairs := range []int{20, 200, 2000} {
+		b.Run(fmt.Sprintf("pairs=%d", pairs), func(b *testing.B) {
+			r := seeded(4)
+			p, err := NewPaired(PairedOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for range pairs {
+				if err := p.Add(math.Exp(0.05*r.NormFloat64()), math.Exp(0.05*r.NormFloat64())); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				p.Interval()
+				p.Estimate()
+				p.Needed()
+			}
+		})
+	}
+}
+
+func BenchmarkChangePoints(b *testing.B) {
+	for _, points := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("points=%d", points), func(b *testing.B) {
+			s := noiseSeries(seeded(5), points, 0.5)
+			for b.Loop() {
+				if _, err := ChangePoints(s, ChangeOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// The size of a large stored result.
+const storedBenchmarks, storedSamples = 1000, 100
+
+func stored(seed uint64) []perf.Sample {
+	r := seeded(seed)
+	all := make([]perf.Sample, storedBenchmarks)
+	for i := range all {
+		all[i] = draw(r, storedSamples, func(r *rand.Rand) float64 { return 1e-3 * math.Exp(0.05*r.NormFloat64()) })
+	}
+	return all
+}
+
+// BenchmarkStored compares two stored results of 1000 benchmarks with 100 samples
+// each. What benchstat takes for the same is in BenchmarkStoredBenchstat; it reads text,
+// so that ours reads its JSON too.
+func BenchmarkStored(b *testing.B) {
+	older, newer := stored(6), stored(7)
+	encode := func(all []perf.Sample) []byte {
+		data, err := json.Marshal(all)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return data
+	}
+	oldJSON, newJSON := encode(older), encode(newer)
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			for _, data := range [][]byte{oldJSON, newJSON} {
+				var all []perf.Sample
+				if err := json.Unmarshal(data, &all); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+	b.Run("unpaired", func(b *testing.B) {
+		for b.Loop() {
+			for i := range older {
+				CompareUnpaired(older[i], newer[i], perf.Wall, UnpairedAlpha, UnpairedMinEffect)
+			}
+		}
+	})
+	b.Run("paired", func(b *testing.B) {
+		for b.Loop() {
+			for i := range older {
+				ComparePaired(older[i], newer[i], perf.Wall, PairedOptions{})
+			}
+		}
+	})
+}
+
+// BenchmarkStoredBenchstat is the peer of BenchmarkStored, if it is installed:
+// go install golang.org/x/perf/cmd/benchstat@latest.
+func BenchmarkStoredBenchstat(b *testing.B) {
+	program, err := exec.LookPath("benchstat")
+	if err != nil {
+		b.Skip("benchstat is not installed")
+	}
+	args := []string{}
+	for k, all := range [][]perf.Sample{stored(6), stored(7)} {
+		var text bytes.Buffer
+		for i, s := range all {
+			for _, v := range s {
+				fmt.Fprintf(&text, "BenchmarkOfIndex%d 1 %v ns/op\n", i, 1e9*v)
+			}
+		}
+		file := filepath.Join(b.TempDir(), fmt.Sprintf("%d.txt", k))
+		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		args = append(args, file)
+	}
+	for b.Loop() {
+		if out, err := exec.CommandContext(b.Context(), program, args...).Output(); err != nil || len(out) < 50*storedBenchmarks {
+			b.Fatalf("benchstat: %v, %d bytes", err, len(out))
+		}
 	}
 }

@@ -20,6 +20,7 @@
 //     makes one verdict of two metrics, [EBH] controls the false discoveries of a
 //     suite, and a [Control] watches over the harness.
 //   - [CompareExact] compares what has no noise, such as allocations.
+//   - [ChangePoints] finds where the level of a history changes.
 //   - [CompareUnpaired] compares two sessions, and says UNDECIDED where an
 //     interleaved comparison would be needed.
 //
@@ -44,8 +45,8 @@
 // logarithm", 1970; Howard and Ramdas, "Sequential estimation of quantiles with
 // applications to A/B testing and best-arm identification", 2022. Pairs: see [Paired].
 // Several comparisons: Wang and Ramdas, "False discovery rate control with e-values",
-// 2022. Two sessions:
-// Mann and Whitney 1947; Hodges and Lehmann 1963; Lehmann, "Nonparametrics".
-// Outliers: Iglewicz and Hoaglin, "How to detect and handle outliers", 1993.
-// Trend: Mann 1945; Kendall, "Rank correlation methods"; Knight 1966.
+// 2022. Two sessions: Mann and Whitney 1947; Hodges and Lehmann 1963; Lehmann,
+// "Nonparametrics". Change points: Matteson and James 2014, see [ChangePoints].
+// Outliers: Iglewicz and Hoaglin, "How to detect and handle outliers", 1993. Trend:
+// Mann 1945; Kendall, "Rank correlation methods"; Knight 1966.
 package stats

@@ -70,3 +70,48 @@ func ExampleCompareUnpaired() {
 	fmt.Printf("%s: %.2f times the old wall time (%.2f to %.2f)\n", c.Verdict, *c.Ratio, *c.Low, *c.High)
 	// Output: SLOWER: 1.30 times the old wall time (1.25 to 1.34)
 }
+
+// A comparison that looks after every pair and stops at the first answer. In a real one
+// a coin decides which arm of a pair runs first.
+func ExamplePaired() {
+	p, err := stats.NewPaired(stats.PairedOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	noise := []float64{1.000, 1.004, 0.997, 1.002, 0.999, 1.001, 1.006, 0.998, 1.003, 0.996, 1.005, 1.000}
+	for i := range noise {
+		older, newer := 0.017*noise[i], 0.017*1.05*noise[len(noise)-1-i]
+		if err := p.Add(older, newer); err != nil {
+			fmt.Println(err)
+			return
+		}
+		if v := p.Verdict(); v != perf.VerdictUnsure {
+			low, high := p.Interval()
+			fmt.Printf("%s after %d pairs: %.3f times as long (%.3f to %.3f)\n", v, p.Pairs(), p.Estimate(), low, high)
+			return
+		}
+	}
+	fmt.Println(p.Comparison(perf.CPU).Reason)
+	// Output: SLOWER after 10 pairs: 1.050 times as long (1.045 to 1.055)
+}
+
+func ExampleEBH() {
+	// Five workloads, of which two stand out.
+	rejected, threshold := stats.EBH([]float64{0.4, 310, 1.2, 55, 3}, 0.05)
+	fmt.Println(rejected, threshold)
+	// Output: [false true false true false] 50
+}
+
+func ExampleChangePoints() {
+	history := perf.Sample{1.00, 1.01, 0.99, 1.00, 1.02, 0.98, 1.00, 1.01, 0.99, 1.01, 1.00, 0.98,
+		1.10, 1.12, 1.11, 1.09, 1.10, 1.11, 1.12, 1.08, 1.10, 1.11, 1.09, 1.10}
+	found, err := stats.ChangePoints(history, stats.ChangeOptions{})
+	for _, c := range found {
+		fmt.Printf("from point %d on: %.2f, was %.2f\n", c.Index, c.After, c.Before)
+	}
+	fmt.Println(err)
+	// Output:
+	// from point 12 on: 1.10, was 1.00
+	// <nil>
+}

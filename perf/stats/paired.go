@@ -65,8 +65,10 @@ type PairedOptions struct {
 //
 // # Cost
 //
-// A pair takes constant time, some 300 ns; four wagers and 16 bytes a pair are kept.
-// The interval replays all pairs some thirty times, and the estimate sorts them.
+// A pair takes constant time, some 300 ns with its verdict; four wagers and 16 bytes a
+// pair are kept. The interval, which replays all pairs some forty times, and the
+// estimate, which sorts them, are computed when they are asked for: 0.3 ms for 200
+// pairs.
 //
 // # Sources
 //
@@ -204,7 +206,7 @@ func (p *Paired) interval(share float64) (low, high float64) {
 }
 
 // boundPrecision is how close the search comes to a bound, on the scale of logarithms.
-const boundPrecision = 1e-7
+const boundPrecision = 1e-6
 
 // bound searches the largest θ that is rejected as being too low for the log ratios
 // times sign. It uses that the evidence falls when θ rises.

@@ -71,7 +71,7 @@ func CompareUnpaired(older, newer perf.Sample, m perf.Metric, alpha, minEffect f
 		c.Reason = tooFewToCompare(len(a), len(b), alpha)
 		return c
 	}
-	c.Low, c.High = new(ratio.kth(k)), new(ratio.kth(len(a)*len(b)+1-k))
+	c.Low, c.High = new(kth(ratio, k)), new(kth(ratio, len(a)*len(b)+1-k))
 	decideUnpaired(&c)
 	return c
 }
@@ -159,7 +159,7 @@ func newRatios(older, newer []float64) (ratios, bool) {
 // representable reports whether the extreme ratios, and so all of them, are numbers
 // above zero.
 func (r ratios) representable() bool {
-	least, most := r.newer[0]/r.older[len(r.older)-1], r.newer[len(r.newer)-1]/r.older[0]
+	least, most := r.extremes()
 	return least > 0 && isFinite(most)
 }
 
@@ -167,37 +167,25 @@ func (r ratios) representable() bool {
 // mean of the middle two, as the logarithms would.
 func (r ratios) median() float64 {
 	n := len(r.older) * len(r.newer)
-	low := r.kth((n + 1) / 2)
+	low := kth(r, (n+1)/2)
 	if n%2 == 1 {
 		return low
 	}
-	high := r.kth(n/2 + 1)
+	high := kth(r, n/2+1)
 	if low == high {
 		return low
 	}
 	return math.Sqrt(low) * math.Sqrt(high)
 }
 
-// kth returns the k-th smallest ratio, counted from 1. The ratios are not negative,
-// and such numbers are ordered as their bits are, so that halving the range of bits
-// finds the exact one in at most 64 countings. Rounding keeps the quotients in
-// order, hence the count may be done on rounded ones.
-func (r ratios) kth(k int) float64 {
-	least := math.Float64bits(r.newer[0] / r.older[len(r.older)-1])
-	most := math.Float64bits(r.newer[len(r.newer)-1] / r.older[0])
-	for least < most {
-		middle := least + (most-least)/2
-		if r.countUpTo(math.Float64frombits(middle)) >= k {
-			most = middle
-		} else {
-			least = middle + 1
-		}
-	}
-	return math.Float64frombits(least)
+// extremes are those of all ratios, none of which is negative.
+func (r ratios) extremes() (least, most float64) {
+	return r.newer[0] / r.older[len(r.older)-1], r.newer[len(r.newer)-1] / r.older[0]
 }
 
 // countUpTo counts the ratios that are at most v. The larger the new value, the
-// fewer old ones are large enough for it: one finger on each side.
+// fewer old ones are large enough for it: one finger on each side. Rounding keeps the
+// quotients in order, hence the count may be done on rounded ones.
 func (r ratios) countUpTo(v float64) int {
 	count, i := 0, 0
 	for _, b := range r.newer {
@@ -207,4 +195,19 @@ func (r ratios) countUpTo(v float64) int {
 		count += len(r.older) - i
 	}
 	return count
+}
+
+// within walks along the old values of each new one, from the first ratio that is at
+// most high.
+func (r ratios) within(to []float64, low, high float64) []float64 {
+	start := 0
+	for _, b := range r.newer {
+		for start < len(r.older) && b/r.older[start] > high {
+			start++
+		}
+		for i := start; i < len(r.older) && b/r.older[i] > low; i++ {
+			to = append(to, b/r.older[i])
+		}
+	}
+	return to
 }

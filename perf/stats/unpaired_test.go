@@ -106,7 +106,7 @@ func TestRatios(t *testing.T) {
 		if r.IntN(2) == 0 {
 			one = func(r *rand.Rand) float64 { return math.Exp(20 * r.NormFloat64()) }
 		}
-		older, newer := draw(r, 1+r.IntN(12), one), draw(r, 1+r.IntN(12), one)
+		older, newer := draw(r, 1+r.IntN(30), one), draw(r, 1+r.IntN(30), one)
 		var all []float64
 		for _, a := range older {
 			for _, b := range newer {
@@ -118,7 +118,7 @@ func TestRatios(t *testing.T) {
 		slices.Sort(newer)
 		ratio := ratios{older, newer}
 		for k, want := range all {
-			if got := ratio.kth(k + 1); got != want {
+			if got := kth(ratio, k+1); got != want {
 				t.Fatalf("ratio %d of %v to %v = %v, want %v", k+1, newer, older, got, want)
 			}
 		}

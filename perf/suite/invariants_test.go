@@ -103,7 +103,7 @@ func TestPresetsMeasureWhatTheyBuilt(t *testing.T) {
 func TestPresetWorkloads(t *testing.T) {
 	for name, want := range map[string][]string{
 		"cleanroom":    {"build", "cli startup", "container lifecycle", "hot reload", "hot reload complex", "hot reload medium", "self-test", "test suite", "validate"},
-		"clnrm":        {"build", "cli startup", "container lifecycle", "hot reload", "hot reload complex", "hot reload medium", "self-test", "test suite", "validate"},
+		"clnrm":        {"build", "cli startup", "container lifecycle", "hot reload", "hot reload complex", "hot reload medium", "micro benchmarks", "self-test", "test suite", "validate"},
 		"clnrm binary": {"cli startup", "container lifecycle", "hot reload", "hot reload complex", "hot reload medium", "self-test", "validate"},
 		"cargo bin":    {"build", "cli startup", "test suite"},
 		"cargo bins":   {"build", "test suite"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 )
 
@@ -62,11 +63,13 @@ func Cleanroom(dir, exe string) Suite {
 				Warmup:  3, Min: 30, Memory: memoryRuns, Timeout: time.Minute,
 			},
 			{
-				Name:    "test suite",
-				Command: Command{[]string{test, "-test.v", "-test.count=1"}, path.Join(dir, "perf/subject/cleanroom"), nil},
+				Name: "test suite",
+				// Without the tests that start containers: those measure the engine, and some
+				// kill what they start.
+				Command: Command{[]string{test, "-test.v", "-test.count=1", "-test.short"}, path.Join(dir, "perf/subject/cleanroom"), nil},
 				Setup:   []Command{{[]string{"go", "test", "-c", "-o", test, SubjectPackage}, dir, goBuild}},
-				Cause:   GoCause, MakesContainers: true,
-				Warmup: 1, Memory: 1, Timeout: 10 * time.Minute,
+				Cause:   GoCause,
+				Warmup:  1, Memory: 1, Timeout: 10 * time.Minute,
 				Tests: &Tests{Passed: Count{`^\s*--- PASS: `}, Failed: Count{`^\s*--- FAIL: `}},
 				Items: &Items{Unit: "tests", Count: Count{`^\s*--- (?:PASS|FAIL): `}},
 			},
@@ -142,7 +145,8 @@ type ClnrmOptions struct {
 func Clnrm(o ClnrmOptions) Suite {
 	bin := Work + "/target/release/clnrm" + o.Exe
 	env := []string{"NO_COLOR=1", "HOME=" + Work + "/home"}
-	s := Suite{Name: "clnrm", Subject: "clnrm in " + o.Dir, Dir: o.Dir}
+	s := Suite{Name: "clnrm", Subject: "clnrm in " + o.Dir, Dir: o.Dir,
+		DefaultImage: &DefaultImage{"CLEANROOM_CONTAINERS_DEFAULT_IMAGE", "alpine:latest"}}
 	if o.Binary != "" {
 		bin = o.Binary
 		s.Subject = "clnrm, the binary " + o.Binary
@@ -173,10 +177,17 @@ func Clnrm(o ClnrmOptions) Suite {
 	// The tests come last. They are built with the default features, and so cargo
 	// replaces the program in the target directory, which is no longer the one that
 	// the build made. A target directory of their own would build everything twice.
-	s.Workloads = append(append(s.Workloads, runs...), cargoTest(o.Dir))
+	s.Workloads = append(append(s.Workloads, runs...), cargoTest(o.Dir), cargoBench(o.Dir, microBenchmarks, clnrmBench))
 	s.Objectives = append(s.Objectives, testSuite())
 	return s
 }
+
+// clnrmBench is the one benchmark of clnrm that cargo finds, and microBenchmarks what it
+// is called here.
+const (
+	clnrmBench      = "hot_reload_critical_path"
+	microBenchmarks = "micro benchmarks"
+)
 
 // CargoOptions say which crate is measured.
 type CargoOptions struct {
@@ -185,11 +196,13 @@ type CargoOptions struct {
 	// Bins are the names of its programs. With exactly one, its --help is the
 	// workload "cli startup"; of several, none is the obvious one.
 	Bins []string
-	Exe  string
+	// Benches are the names of its benchmarks that use Criterion.
+	Benches []string
+	Exe     string
 }
 
-// Cargo is the suite of a Cargo project: its clean release build, its tests, and
-// the startup of its program, if it has exactly one.
+// Cargo is the suite of a Cargo project: its clean release build, its tests, the startup
+// of its program, if it has exactly one, and its benchmarks that use Criterion.
 func Cargo(o CargoOptions) Suite {
 	s := Suite{Name: fileName(o.Name), Subject: "the Cargo project " + o.Name, Dir: o.Dir}
 	s.Workloads = []Workload{cargoBuild(o.Dir, time.Minute)}
@@ -202,7 +215,30 @@ func Cargo(o CargoOptions) Suite {
 	}
 	s.Workloads = append(s.Workloads, cargoTest(o.Dir))
 	s.Objectives = append(s.Objectives, testSuite())
+	for _, bench := range o.Benches {
+		name := microBenchmarks
+		if len(o.Benches) > 1 {
+			name += " " + bench
+		}
+		s.Workloads = append(s.Workloads, cargoBench(o.Dir, name, bench))
+	}
 	return s
+}
+
+// cargoBench runs one benchmark target. Criterion repeats by itself, so the workload runs
+// once; the folder for its files is a new one, because the usual one keeps benchmarks that
+// are no more.
+func cargoBench(dir, name, bench string) Workload {
+	home := Work + "/criterion/" + bench
+	env := []string{"CARGO_TARGET_DIR=" + Work + "/target", "CRITERION_HOME=" + home, "CARGO_TERM_COLOR=never"}
+	args := []string{"cargo", "bench", "--offline", "--bench", bench}
+	return Workload{
+		Name:    name,
+		Command: Command{args, dir, env},
+		Setup:   []Command{{[]string{"cargo", "fetch"}, dir, nil}, {append(slices.Clone(args), "--no-run"), dir, env}},
+		Fresh:   []string{home}, Criterion: home, Cause: cargoCause,
+		OneShot: true, Cost: 2 * time.Minute, Timeout: time.Hour,
+	}
 }
 
 func cargoBuild(dir string, cost time.Duration, flags ...string) Workload {

@@ -48,12 +48,19 @@ func TestClnrmCommands(t *testing.T) {
 }
 
 // TestTestsComeAfterTheProgram holds the order that keeps the program the one that the
-// build made: cargo test builds it anew, with other features.
+// build made: cargo test and cargo bench build it anew, with other features. So nothing
+// that runs the program comes after them.
 func TestTestsComeAfterTheProgram(t *testing.T) {
-	for _, s := range []Suite{Clnrm(ClnrmOptions{Dir: "/x"}), Cargo(CargoOptions{Dir: "/x", Name: "x", Bins: []string{"x"}})} {
+	for _, s := range []Suite{Clnrm(ClnrmOptions{Dir: "/x"}), Cargo(CargoOptions{Dir: "/x", Name: "x", Bins: []string{"x"}, Benches: []string{"a", "b"}})} {
 		names := s.Names()
-		if names[0] != "build" || names[len(names)-1] != "test suite" {
-			t.Errorf("%s: %q, want the build first and the test suite last", s.Name, names)
+		first := slices.Index(names, "test suite")
+		if names[0] != "build" || first < 0 {
+			t.Fatalf("%s: %q, want the build first and a test suite", s.Name, names)
+		}
+		for _, w := range s.Workloads[first:] {
+			if w.Command.Args[0] != "cargo" {
+				t.Errorf("%s: %s runs the program after the tests have built it anew", s.Name, w.Name)
+			}
 		}
 	}
 }

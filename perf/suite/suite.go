@@ -118,6 +118,12 @@ type Workload struct {
 	// failed whatever its exit status.
 	Tests *Tests
 
+	// Criterion is the folder below [Work] in which the command leaves the files of
+	// Criterion's benchmarks: every benchmark is a metric of the workload, each of its
+	// samples a value. A run that leaves none has failed. Empty means that the command is
+	// no such benchmark.
+	Criterion string
+
 	// Watch is set where the command does not end but watches a folder.
 	Watch *Watch
 }
@@ -175,9 +181,17 @@ type Suite struct {
 	Dir        string // the subject's folder
 	Workloads  []Workload
 	Objectives []Objective
+	// DefaultImage is how the subject is told which image to make containers from.
+	DefaultImage *DefaultImage
 
 	adHoc bool // made by [AdHoc], which alone may use its name
 }
+
+// A DefaultImage is the environment variable that names the image of which a subject
+// makes containers where its input names none, and the image that it takes without it.
+// Containers made from an image by a name that one run alone uses are known to be the
+// run's; a subject that cannot be told to label them can be told that.
+type DefaultImage struct{ Variable, Image string }
 
 // Workload returns the workload called name.
 func (s Suite) Workload(name string) (Workload, bool) {
@@ -330,6 +344,7 @@ func (w Workload) Expand(work string) Workload {
 		}
 		*list = out
 	}
+	w.Criterion = expand(w.Criterion, work)
 	w.Fresh, w.CleanEnv, w.Creates = expandAll(w.Fresh, work), expandAll(w.CleanEnv, work), expandAll(w.Creates, work)
 	files := make([]File, len(w.Files))
 	for i, f := range w.Files {

@@ -33,6 +33,9 @@ func (w Workload) check() error {
 			return fmt.Errorf("the folder %q under Fresh is emptied, so it must lie below %s", dir, Work)
 		}
 	}
+	if w.Criterion != "" && !belowWork(w.Criterion) {
+		return fmt.Errorf("the folder %q under Criterion must lie below %s", w.Criterion, Work)
+	}
 	for _, f := range w.Files {
 		if !belowWork(f.Name) {
 			return fmt.Errorf("the file %q under Files must lie below %s", f.Name, Work)

@@ -21,13 +21,26 @@ type shelf struct {
 	print string // this machine's fingerprint
 }
 
-func openShelf(ctx context.Context) (*shelf, error) {
-	s, err := subject(ctx)
-	if err != nil {
+// openShelf opens the shelf of the suite that the subject has, or of the one that is
+// named: imported results have no subject here, and may be of another machine.
+func openShelf(ctx context.Context, suite string) (*shelf, error) {
+	machine, _ := measure.Machine(ctx)
+	sh := &shelf{stdConsole(), baseline.Store{Dir: baselinesDir}, baseline.Runs{Dir: runsDir}, suite, machine.Fingerprint}
+	if suite == "" {
+		s, err := subject(ctx)
+		if err != nil {
+			return nil, err
+		}
+		sh.suite = s.suite.Name
+		return sh, nil
+	}
+	if err := baseline.CheckName("suite", suite); err != nil {
 		return nil, err
 	}
-	machine, _ := measure.Machine(ctx)
-	return &shelf{stdConsole(), baseline.Store{Dir: baselinesDir}, baseline.Runs{Dir: runsDir}, s.suite.Name, machine.Fingerprint}, nil
+	if r, _, err := sh.runs.Newest(func(r *perf.Result) bool { return r.Suite == suite && r.Complete }); err == nil && r.Imported() {
+		sh.print = r.Machine.Fingerprint
+	}
+	return sh, nil
 }
 
 // pick returns the run of that id, or the newest one of the suite that accept takes.
@@ -47,8 +60,8 @@ func (s *shelf) pick(id string, accept func(*perf.Result) bool) (*perf.Result, e
 }
 
 // baselineSave is the target baseline:save.
-func baselineSave(ctx context.Context, name, run string) error {
-	s, err := openShelf(ctx)
+func baselineSave(ctx context.Context, name, suite, run string) error {
+	s, err := openShelf(ctx, suite)
 	if err != nil {
 		return bare(err)
 	}
@@ -70,8 +83,8 @@ func baselineSave(ctx context.Context, name, run string) error {
 const listedRuns = 10
 
 // baselineList is the target baseline:list.
-func baselineList(ctx context.Context) error {
-	s, err := openShelf(ctx)
+func baselineList(ctx context.Context, suite string) error {
+	s, err := openShelf(ctx, suite)
 	if err != nil {
 		return bare(err)
 	}
@@ -108,8 +121,8 @@ func isNotFound(err error) bool {
 }
 
 // baselineShow is the target baseline:show.
-func baselineShow(ctx context.Context, name string, json bool) error {
-	s, err := openShelf(ctx)
+func baselineShow(ctx context.Context, name, suite string, json bool) error {
+	s, err := openShelf(ctx, suite)
 	if err != nil {
 		return bare(err)
 	}
@@ -123,7 +136,8 @@ func baselineShow(ctx context.Context, name string, json bool) error {
 type compareOptions struct {
 	policy         experiment.Policy
 	acrossMachines bool
-	run            string
+	suite, run     string
+	report         string // reports to write
 	json           bool
 	remeasure      bool
 	budget         string
@@ -151,7 +165,11 @@ func baselineCompare(ctx context.Context, name string, o compareOptions) error {
 	if o.budget != "" {
 		return bare(perf.Usagef("-budget is for -remeasure: without it nothing is measured"))
 	}
-	s, err := openShelf(ctx)
+	files, err := parseReports(o.report)
+	if err != nil {
+		return bare(err)
+	}
+	s, err := openShelf(ctx, o.suite)
 	if err != nil {
 		return bare(err)
 	}
@@ -172,6 +190,9 @@ func baselineCompare(ctx context.Context, name string, o compareOptions) error {
 	compared.Exit = o.policy.ComparisonStatus(compared.Comparisons)
 	if err := s.show(&compared, o.json, report.Comparison(name, old)); err != nil {
 		return bare(err)
+	}
+	if err := s.publish(report.Document{Result: &compared, Policy: o.policy, Compared: true}, files); err != nil {
+		return ended(perf.WorstExit(compared.Exit, perf.ExitFailure), "%w", err)
 	}
 	return ended(compared.Exit, "%s", report.ComparisonHeadline(&compared))
 }

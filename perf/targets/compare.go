@@ -23,6 +23,7 @@ const defaultBudget = 2 * time.Minute
 // pairOptions are the flags that all paired comparisons share.
 type pairOptions struct {
 	budget, minEffect, metric string
+	report                    string // reports to write
 	seed                      *int
 	json                      bool
 }
@@ -32,6 +33,7 @@ type rules struct {
 	comparer experiment.Comparer
 	budget   time.Duration
 	gate     perf.Metric
+	files    []reportFile
 }
 
 // gateMetrics are those that -metric can name.
@@ -45,6 +47,9 @@ func (o pairOptions) rules() (r rules, err error) {
 			return r, perf.Usagef("-seed=%d: a seed is 0 or more", *o.seed)
 		}
 		r.comparer.Seed = uint64(*o.seed)
+	}
+	if r.files, err = parseReports(o.report); err != nil {
+		return r, err
 	}
 	if r.budget, err = duration("budget", o.budget); err != nil {
 		return r, err
@@ -137,12 +142,13 @@ func compared(ctx context.Context, o compareTwo) error {
 	if err != nil {
 		return bare(err)
 	}
-	r.paired(experiment.Policy{Gate: true})
+	r.paired(experiment.Policy{Gate: true}, rules.files)
 	return bare(r.finish(ctx, r.compareCommands(ctx, rules, steps), o.json, report.Paired))
 }
 
 // paired makes the run one that compares, gated by the policy.
-func (r *run) paired(p experiment.Policy) {
+func (r *run) paired(p experiment.Policy, files []reportFile) {
+	r.policy, r.files, r.compared = p, files, true
 	r.judge = p.PairedStatus
 	r.headline = report.ComparisonHeadline
 	r.result.Mode = pairedMode

@@ -230,3 +230,18 @@ func TestClnrmAtARef(t *testing.T) {
 		t.Errorf("an unknown ref has left %v (%v)", left, err)
 	}
 }
+
+// TestCargoProject measures the benchmarks of a Cargo project as its root shows them.
+func TestCargoProject(t *testing.T) {
+	testenv.Tool(t, "cargo")
+	dir := filepath.Join(t.TempDir(), "benched")
+	if err := os.CopyFS(dir, os.DirFS("../experiment/testdata/crates/benched")); err != nil {
+		t.Fatal(err)
+	}
+	call(t, dir, nil, "plan").want(t, 0, "cargo bench --offline --bench sums", "cargo bench --offline --bench nothing")
+	if plan := call(t, dir, nil, "plan"); strings.Contains(plan.stdout, "nightly") {
+		t.Errorf("a benchmark of the test harness is planned:\n%s", plan.stdout)
+	}
+	call(t, dir, nil, "benchmarks", "-only=micro benchmarks sums").want(t, 0, "sums/1000", "elements/s")
+	call(t, dir, nil, "benchmarks", "-only=micro benchmarks nothing").want(t, 1, "no benchmark ran")
+}

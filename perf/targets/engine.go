@@ -14,8 +14,7 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
-// A run whose containers it could not remove itself executes this program once more,
-// as its janitor.
+// A run that is killed leaves its containers to this program, executed once more.
 func init() {
 	if status, ok := container.JanitorMain(os.Getenv(container.JanitorEnv)); ok {
 		os.Exit(status)
@@ -33,53 +32,53 @@ func engineSettings() container.Settings {
 // engine is the container engine as a run uses it.
 type engine struct {
 	experiment.Containers
+	run      *container.Run // nil: there is no engine, or nothing needs one
+	env      []string       // by which the subject finds it
 	warnings []perf.Warning
 }
 
-// openEngine connects, sweeps what dead runs have left, and posts the janitor, if any
-// of the steps has to do with containers. Where there is no engine, what needs one is
-// not measured, and the rest is.
-func openEngine(ctx context.Context, run string, steps []suite.Step) (*engine, error) {
+// openEngine connects to the engine, if any of the steps has to do with containers,
+// sweeps what dead runs have left and posts the janitor. Where there is no engine, what
+// needs one is not measured, and the rest is.
+func openEngine(ctx context.Context, id string, s suite.Suite, steps []suite.Step) *engine {
 	e := &engine{}
-	needed := slices.ContainsFunc(steps, func(s suite.Step) bool { return s.Wanted && (s.Container != nil || s.MakesContainers) })
-	if !needed {
-		return e, nil
+	if !slices.ContainsFunc(steps, func(s suite.Step) bool { return s.Wanted && (s.Container != nil || s.MakesContainers) }) {
+		return e
 	}
 	settings := engineSettings()
-	e.Engine, e.Absent = container.Connect(ctx, settings)
-	if e.Absent != nil {
-		e.Engine = nil
-		return e, nil
-	}
 	var err error
-	if e.Owner, err = container.NewOwner(strings.ToLower(run)); err != nil {
-		return e, err
+	if e.Engine, err = container.Connect(ctx, settings); err != nil {
+		e.Engine, e.Absent = nil, err
+		return e
 	}
-	e.sweep(ctx)
-	e.Janitor, err = container.StartJanitor(ctx, container.Attribution{Owner: e.Owner}, settings, e.Engine.Info())
-	if err != nil {
-		e.warn(perf.WarnEnvironment, "%v; if this run is killed, the next one removes what it leaves", err)
+	if e.run, err = container.OpenRun(ctx, e.Engine, settings, strings.ToLower(id)); err != nil {
+		e.Absent = fmt.Errorf("the container engine at %s fails: %w", e.Engine.Info().Endpoint, err)
+		_ = e.Engine.Close() // it has failed already
+		e.Engine = nil
+		return e
 	}
-	return e, nil
+	e.Owner, e.Janitor = e.run.Owner, e.run.Janitor
+	e.tell(e.run)
+	e.environment(ctx, s)
+	return e
 }
 
 func (e *engine) warn(kind perf.WarningKind, format string, args ...any) {
 	e.warnings = append(e.warnings, perf.Warning{Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
 
-// sweep removes what dead runs of this host have left. What is somebody else's to
-// remove is reported, unless he still lives and will do so.
-func (e *engine) sweep(ctx context.Context) {
-	swept, err := container.Sweep(ctx, e.Engine, e.Owner)
-	if err != nil {
-		e.warn(perf.WarnLeftBehind, "%v", err)
+// tell says what the sweep found. What a run that lives will remove itself is not
+// worth a word.
+func (e *engine) tell(run *container.Run) {
+	if n := len(run.Swept.Removed); n > 0 {
+		e.warn(perf.WarnLeftBehind, "removed from the engine what a dead run had left: %s%s", run.Swept.Removed[0], andMore(n-1))
 	}
-	if n := len(swept.Removed); n > 0 {
-		e.warn(perf.WarnLeftBehind, "removed from the engine what a dead run had left: %s%s", swept.Removed[0], andMore(n-1))
-	}
-	left := slices.DeleteFunc(swept.Left, func(l container.Leftover) bool { return l.Remedy == "" })
+	left := slices.DeleteFunc(slices.Clone(run.Swept.Left), func(l container.Leftover) bool { return l.Remedy == "" })
 	if n := len(left); n > 0 {
 		e.warn(perf.WarnLeftBehind, "on the engine there is what no run of this host may remove: %s%s", left[0], andMore(n-1))
+	}
+	if run.NoJanitor != nil {
+		e.warn(perf.WarnEnvironment, "%v; if this run is killed, the next one removes what it leaves", run.NoJanitor)
 	}
 }
 
@@ -90,47 +89,46 @@ func andMore(n int) string {
 	return fmt.Sprintf(" (and %d more)", n)
 }
 
-// environment makes the subject use the engine that was found, under the run's mark.
-func (e *engine) environment() []string {
-	if e.Engine == nil {
-		return nil
-	}
-	env := []string{container.RunEnv + "=" + e.Owner.String()}
+// environment makes the subject use the engine that was found, and mark what it makes
+// as the run's: by labels, if it knows the variable for them, or else by the image.
+func (e *engine) environment(ctx context.Context, s suite.Suite) {
+	e.env = append(e.env, container.RunEnv+"="+e.Owner.String())
 	if host := e.Engine.Info().Endpoint; strings.HasPrefix(host, "unix://") {
-		env = append(env, "DOCKER_HOST="+host) // its HOME holds no context of the docker command
+		e.env = append(e.env, "DOCKER_HOST="+host) // its HOME holds no context of the docker command
 	}
-	return env
+	if s.DefaultImage == nil {
+		return
+	}
+	image := s.DefaultImage.Image
+	if chosen := os.Getenv(s.DefaultImage.Variable); chosen != "" {
+		image = chosen
+	}
+	name := e.Owner.Image("default")
+	if err := e.Engine.TagImage(ctx, image, name); err != nil {
+		e.warn(perf.WarnEnvironment, "the subject's image %s is not on the engine under a name of this run's, so that containers which the subject leaves behind cannot be told from other people's: %v", image, err)
+		return
+	}
+	e.env = append(e.env, s.DefaultImage.Variable+"="+name)
 }
 
 // engineCleanup is what removing the run's own may take after an interruption. What
 // takes longer is the janitor's.
 const engineCleanup = 1500 * time.Millisecond
 
-// close removes what the run has made, and lets the janitor go, or leaves the rest to
-// him.
+// close removes what the run has made, or leaves it to the janitor.
 func (e *engine) close(ctx context.Context) {
-	if e.Engine == nil {
+	if e.run == nil {
 		return
 	}
 	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(engineCleanup, cancel) })()
-	swept, err := container.RemoveRun(within, e.Engine, container.Attribution{Owner: e.Owner})
-	switch {
-	case e.Janitor == nil && err != nil:
+	swept, err := e.run.Close(within, ctx.Err() == nil)
+	if e.run.Janitor == nil && err != nil {
 		e.warn(perf.WarnLeftBehind, "%v", err)
-	case e.Janitor == nil:
-	case err != nil || len(swept.Left) > 0:
-		e.Janitor.Abandon() // it goes on
-	default:
-		if err := e.Janitor.Dismiss(within); err != nil {
-			e.warn(perf.WarnLeftBehind, "%v", err)
-		}
 	}
 	for _, l := range swept.Left {
-		if e.Janitor == nil {
-			e.warn(perf.WarnLeftBehind, "%s", l)
-		}
+		e.warn(perf.WarnLeftBehind, "it stays on the engine: %s", l)
 	}
 	if err := e.Engine.Close(); err != nil {
 		e.warn(perf.WarnLeftBehind, "%v", err)

@@ -134,7 +134,7 @@ func runRefs(ctx context.Context, p refPlan) error {
 	if err != nil {
 		return err
 	}
-	r.paired(p.policy)
+	r.paired(p.policy, p.rules.files)
 	if p.rules.comparer.Suite {
 		r.result.Mode = report.SuiteMode
 	}
@@ -170,14 +170,11 @@ func (r *run) compareRefs(ctx context.Context, p refPlan) (err error) {
 	if err != nil {
 		return err
 	}
-	engine, err := sideEngine(ctx, r.result.ID, sides, names)
+	engine := sideEngine(ctx, r.result.ID, sides, names)
 	defer func() {
 		engine.close(ctx)
 		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
 	}()
-	if err != nil {
-		return err
-	}
 	groups, err := r.pairings(ctx, p, sides, names, patterns)
 	if err != nil {
 		return err
@@ -187,7 +184,7 @@ func (r *run) compareRefs(ctx context.Context, p refPlan) (err error) {
 
 // sideEngine opens the container engine for the named workloads of both sides, if one of
 // them makes containers.
-func sideEngine(ctx context.Context, run string, sides [2]*refSide, names []string) (*engine, error) {
+func sideEngine(ctx context.Context, run string, sides [2]*refSide, names []string) *engine {
 	var steps []suite.Step
 	for _, side := range sides {
 		for _, name := range names {
@@ -195,13 +192,13 @@ func sideEngine(ctx context.Context, run string, sides [2]*refSide, names []stri
 			steps = append(steps, suite.Step{Workload: w, Wanted: true})
 		}
 	}
-	engine, err := openEngine(ctx, run, steps)
+	engine := openEngine(ctx, run, sides[1].suite, steps)
 	for _, side := range sides {
 		for i := range side.processes {
-			side.processes[i].EngineEnv = engine.environment()
+			side.processes[i].EngineEnv = engine.env
 		}
 	}
-	return engine, err
+	return engine
 }
 
 // sideNames are of equal length, so that nothing depends on which side it is.

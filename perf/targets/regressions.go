@@ -87,7 +87,7 @@ func baseBranch(ctx context.Context, repo experiment.Repository, base string) (s
 func remeasured(ctx context.Context, name string, o compareOptions) error {
 	ctx, stop := guarded(ctx)
 	defer stop()
-	s, err := openShelf(ctx)
+	s, err := openShelf(ctx, o.suite)
 	if err != nil {
 		return bare(err)
 	}
@@ -103,7 +103,7 @@ func remeasured(ctx context.Context, name string, o compareOptions) error {
 	case old.Subject.Dirty:
 		return bare(fmt.Errorf("the baseline %s was made with changes that were not committed, so its commit %s does not make it: compare without -remeasure, or save a new one", name, short(old.Subject.Commit)))
 	}
-	pairs := pairOptions{budget: o.budget, json: o.json}
+	pairs := pairOptions{budget: o.budget, report: o.report, json: o.json}
 	p, err := planRefs(ctx, refOptions{pairOptions: pairs, suiteOnly: true, policy: o.policy, missing: true}, old.Subject.Commit, experiment.WorktreeRef)
 	if err != nil {
 		return bare(err)

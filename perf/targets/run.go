@@ -28,6 +28,7 @@ const (
 type options struct {
 	mode, only, set string
 	allow           string // objectives that may be NOT MEASURED
+	report          string // reports to write
 	json            bool
 	reloads         bool // only the workloads that watch
 	policy          experiment.Policy
@@ -115,10 +116,15 @@ func measured(ctx context.Context, o options) error {
 	if err != nil {
 		return bare(err)
 	}
+	files, err := parseReports(o.report)
+	if err != nil {
+		return bare(err)
+	}
 	r, err := openRun(stdConsole())
 	if err != nil {
 		return bare(err)
 	}
+	r.files = files
 	return bare(r.finish(ctx, r.measure(ctx, c), o.json, report.Result))
 }
 
@@ -135,6 +141,10 @@ type run struct {
 	// of a suite that was measured.
 	judge    func(*perf.Result) int
 	headline func(*perf.Result) string
+	files    []reportFile // reports to write
+	// compared says that the run is about its comparisons, untold that only the reader at
+	// the terminal is told.
+	compared, untold bool
 }
 
 // exit is the exit status that the result deserves.
@@ -177,7 +187,7 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 	}
 	steps := c.suite.Plan(c.mode, c.wanted)
 	r.learnCosts(steps)
-	return r.engine(ctx, steps)
+	return r.engine(ctx, c.suite, steps)
 }
 
 // describe fills in what is known before anything is measured.
@@ -198,17 +208,14 @@ func (r *run) learnCosts(steps []suite.Step) {
 }
 
 // engine goes through the steps, saving what is known after each.
-func (r *run) engine(ctx context.Context, steps []suite.Step) error {
-	engine, err := openEngine(ctx, r.result.ID, steps)
+func (r *run) engine(ctx context.Context, s suite.Suite, steps []suite.Step) error {
+	engine := openEngine(ctx, r.result.ID, s, steps)
 	defer func() {
 		engine.close(ctx)
 		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
 	}()
-	if err != nil {
-		return err
-	}
 	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
-	processes.EngineEnv = engine.environment()
+	processes.EngineEnv = engine.env
 	e := experiment.Engine{New: engine.Runners(processes), Hooks: experiment.Hooks{
 		Announce: r.status.Announce,
 		Progress: r.status.Progress,
@@ -236,6 +243,9 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 	err = errors.Join(err, werr)
 	if serr := r.show(r.result, json, show); serr != nil {
 		err = errors.Join(err, fmt.Errorf("printing the result: %w", serr))
+	}
+	if !r.untold {
+		err = errors.Join(err, r.publish(report.Document{Result: r.result, Policy: r.policy, Compared: r.compared}, r.files))
 	}
 	status := perf.WorstExit(r.result.Exit, perf.ExitStatus(err))
 	switch {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/BurntSushi/toml"
 	"golang.org/x/mod/modfile"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -239,7 +240,7 @@ func cargoProject(ctx context.Context, root string) (suite.Suite, error) {
 	if err := json.Unmarshal([]byte(out), &c); err != nil {
 		return suite.Suite{}, fmt.Errorf("reading what cargo metadata says of %s: %w", root, err)
 	}
-	o := suite.CargoOptions{Dir: root, Name: c.name(root), Bins: c.programs(), Exe: exeSuffix()}
+	o := suite.CargoOptions{Dir: root, Name: c.name(root), Bins: c.programs(), Benches: c.benches(), Exe: exeSuffix()}
 	if slices.Contains(o.Bins, "clnrm") {
 		return suite.Clnrm(suite.ClnrmOptions{Dir: root, Exe: o.Exe}), nil
 	}
@@ -273,6 +274,56 @@ func (c crates) programs() []string {
 		}
 	}
 	return out
+}
+
+// benches are the benchmarks of the packages that cargo builds in the root which use
+// Criterion.
+func (c crates) benches() []string {
+	var out []string
+	for _, p := range c.Packages {
+		if c.Default != nil && !slices.Contains(c.Default, p.ID) {
+			continue
+		}
+		own, err := criterionBenches(p.Manifest)
+		if err != nil {
+			continue // cargo has read the manifest, and says what is wrong with it in the build
+		}
+		for _, t := range p.Targets {
+			if slices.Equal(t.Kind, []string{"bench"}) && len(t.Requires) == 0 && slices.Contains(own, t.Name) {
+				out = append(out, t.Name)
+			}
+		}
+	}
+	return out
+}
+
+// manifest is a Cargo.toml, as far as cargo metadata does not tell it.
+type manifest struct {
+	Bench []struct {
+		Name    string
+		Harness *bool
+	}
+	Dependencies    map[string]any
+	DevDependencies map[string]any `toml:"dev-dependencies"`
+}
+
+// criterionBenches are the benchmarks of a package that bring their own main function, in
+// a package that knows Criterion. The other ones are of the test harness of nightly Rust.
+func criterionBenches(path string) ([]string, error) {
+	var m manifest
+	if _, err := toml.DecodeFile(path, &m); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if m.Dependencies["criterion"] == nil && m.DevDependencies["criterion"] == nil {
+		return nil, nil
+	}
+	var out []string
+	for _, b := range m.Bench {
+		if b.Harness != nil && !*b.Harness {
+			out = append(out, b.Name)
+		}
+	}
+	return out, nil
 }
 
 // output runs a command that looks at the project and returns what it prints.

@@ -41,9 +41,10 @@ func Benchmarks(ctx context.Context,
 	mode *string, /* quick (about two minutes) or full (up to 15 minutes); default quick */
 	only *string, /* comma list of workloads, by unique prefix */
 	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
-	return measured(ctx, options{mode: str(mode), only: str(only), set: str(set), json: is(json)})
+	return measured(ctx, options{mode: str(mode), only: str(only), set: str(set), report: str(report), json: is(json)})
 }
 
 // BenchmarkAll measures like benchmarks, in full mode.
@@ -58,9 +59,10 @@ func Benchmarks(ctx context.Context,
 func BenchmarkAll(ctx context.Context,
 	only *string, /* comma list of workloads, by unique prefix */
 	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
-	return measured(ctx, options{mode: suite.Full.Name, only: str(only), set: str(set), json: is(json)})
+	return measured(ctx, options{mode: suite.Full.Name, only: str(only), set: str(set), report: str(report), json: is(json)})
 }
 
 // CleanroomSloCheck is the gate: it measures, and fails if an objective is breached.
@@ -80,10 +82,11 @@ func CleanroomSloCheck(ctx context.Context,
 	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
 	strict *bool, /* over target fails (3), and so does UNDECIDED (4) */
 	allowUnmeasured *string, /* comma list of objectives that may be NOT MEASURED */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
 	policy := experiment.Policy{Gate: true, Strict: is(strict)}
-	return measured(ctx, options{mode: str(mode), only: str(only), set: str(set), json: is(json), policy: policy, allow: str(allowUnmeasured)})
+	return measured(ctx, options{mode: str(mode), only: str(only), set: str(set), report: str(report), json: is(json), policy: policy, allow: str(allowUnmeasured)})
 }
 
 // BenchHotReload measures hot reload: from the save of a test file to its result.
@@ -104,9 +107,10 @@ func CleanroomSloCheck(ctx context.Context,
 func BenchHotReload(ctx context.Context,
 	mode *string, /* quick or full; default quick */
 	set *string, /* NAME=TARGET[/CRITICAL],... changes objectives */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
-	return measured(ctx, options{mode: str(mode), set: str(set), json: is(json), reloads: true})
+	return measured(ctx, options{mode: str(mode), set: str(set), report: str(report), json: is(json), reloads: true})
 }
 
 // Plan prints every command that benchmarks would run, with its cost, and runs none.
@@ -195,10 +199,11 @@ func Compare(ctx context.Context, old, new string,
 	cpu *string, /* pin to these processors, as 1 or 0,1 (default: a quiet one for what computes on one thread) */
 	shell *bool, /* run the commands by the system's shell */
 	timeout *string, /* end a run after this time, as 10s */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
 	return compared(ctx, compareTwo{
-		pairOptions: pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, json: is(json)},
+		pairOptions: pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, report: str(report), json: is(json)},
 		old:         old, new: new, setup: str(setup), prepare: str(prepare), conclude: str(conclude), cleanup: str(cleanup),
 		cpu: str(cpu), shell: is(shell), timeout: str(timeout),
 	})
@@ -229,9 +234,10 @@ func CompareRefs(ctx context.Context, old, new string,
 	minEffect *string, /* the change that counts; default 2% */
 	metric *string, /* decide by wall, cpu, user or system (default: what the warm-up shows) */
 	seed *int, /* replay the order of an earlier comparison */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
-	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, json: is(json)}
+	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, report: str(report), json: is(json)}
 	return comparedRefs(ctx, refOptions{
 		pairOptions: pairs, workloads: str(workload), rebuilds: number(rebuilds, 0), benchBudget: str(benchBudget), policy: experiment.Policy{Gate: true},
 	}, old, new)
@@ -263,9 +269,10 @@ func Regressions(ctx context.Context,
 	strict *bool, /* UNDECIDED fails, too (4) */
 	allowUnmeasured *string, /* comma list of workloads and benchmarks that HEAD may lack */
 	seed *int, /* replay the order of an earlier comparison */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
-	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), seed: seed, json: is(json)}
+	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), seed: seed, report: str(report), json: is(json)}
 	return regressed(ctx, refOptions{
 		pairOptions: pairs, workloads: str(workload), rebuilds: number(rebuilds, 0), benchBudget: str(benchBudget),
 		policy: experiment.Policy{Gate: true, Strict: is(strict)}, allow: str(allowUnmeasured),
@@ -294,6 +301,35 @@ func SelfTest(ctx context.Context,
 	return selfTested(ctx, pairOptions{budget: str(budget), seed: seed, json: is(json)})
 }
 
+// Import reads results of other benchmark tools: mage import "FILE[,FILE...]".
+//
+// It takes the output of go test -bench, Criterion's target/criterion, hyperfine's
+// --export-json, github-action-benchmark's JSON or data.js, and the Bencher Metric
+// Format, and makes a run of them, which is saved, compared and gated as any other, with
+// -suite=import on the targets of baselines. Several files are joined: samples of one
+// benchmark go on.
+//
+// Examples:
+//
+//	go test -bench=. -count=10 ./... > new.txt; go tool mage import new.txt
+//	go tool mage import target/criterion -suite=micro
+//	go tool mage baseline:save main -suite=import
+//	go tool mage baseline:compare main -suite=import -gate
+//
+// Exit status: 0; 1 if something in a file could not be read (the rest is); 2 if a file
+// is not there.
+//
+//mage:multiline
+func Import(ctx context.Context, files string,
+	suite *string, /* the suite that the run belongs to; default import */
+	better *string, /* UNIT=lower|higher,... for units that do not tell */
+	commit *string, /* of a history: take the results of this commit */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return imported(ctx, importOptions{files: files, suite: str(suite), better: str(better), commit: str(commit), report: str(report), json: is(json)})
+}
+
 // Baseline holds the targets that keep results and compare with them.
 type Baseline mg.Namespace
 
@@ -309,9 +345,10 @@ type Baseline mg.Namespace
 //
 //mage:multiline
 func (Baseline) Save(ctx context.Context, name string,
+	suite *string, /* of this suite, as import, and not of the subject's */
 	run *string, /* id of the run to keep, as baseline:list shows it; default the newest */
 ) error {
-	return baselineSave(ctx, name, str(run))
+	return baselineSave(ctx, name, str(suite), str(run))
 }
 
 // List shows the baselines and the runs that are kept here.
@@ -321,7 +358,11 @@ func (Baseline) Save(ctx context.Context, name string,
 //	go tool mage baseline:list
 //
 //mage:multiline
-func (Baseline) List(ctx context.Context) error { return baselineList(ctx) }
+func (Baseline) List(ctx context.Context,
+	suite *string, /* show the runs of this suite, as import, and not of the subject's */
+) error {
+	return baselineList(ctx, str(suite))
+}
 
 // Show prints a baseline as benchmarks prints a run: mage baseline:show NAME.
 //
@@ -331,9 +372,10 @@ func (Baseline) List(ctx context.Context) error { return baselineList(ctx) }
 //
 //mage:multiline
 func (Baseline) Show(ctx context.Context, name string,
+	suite *string, /* of this suite, as import, and not of the subject's */
 	json *bool, /* print the baseline as JSON to stdout, and nothing else there */
 ) error {
-	return baselineShow(ctx, name, is(json))
+	return baselineShow(ctx, name, str(suite), is(json))
 }
 
 // Compare sets the newest run against a baseline: mage baseline:compare NAME.
@@ -357,14 +399,16 @@ func (Baseline) Compare(ctx context.Context, name string,
 	gate *bool, /* SLOWER fails */
 	strict *bool, /* with -gate: UNDECIDED fails too */
 	acrossMachines *bool, /* compare with a baseline of another machine */
+	suite *string, /* of this suite, as import, and not of the subject's */
 	run *string, /* id of the run to compare; default the newest */
 	remeasure *bool, /* build the baseline's commit again and compare in pairs */
 	budget *string, /* with -remeasure: time for the pairs of each workload; default 2m */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the comparison as JSON to stdout, and nothing else there */
 ) error {
 	policy := experiment.Policy{Gate: is(gate), Strict: is(strict)}
 	return baselineCompare(ctx, name, compareOptions{
-		policy: policy, acrossMachines: is(acrossMachines), run: str(run), remeasure: is(remeasure), budget: str(budget), json: is(json),
+		policy: policy, acrossMachines: is(acrossMachines), suite: str(suite), run: str(run), remeasure: is(remeasure), budget: str(budget), report: str(report), json: is(json),
 	})
 }
 

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// small are the floors for 150 trials, of which a right engine keeps each with all but
-// certainty: 8 alarms where 1.5 are expected at the very most, 10 standard errors, 15
-// for the shares that are above 99 % in truth; and the seed is fixed.
-var small = floors{alarm: 0.053, power: 0.93, rivals: 1.25}
+// small are the floors for 100 trials, of which a right engine keeps each with all but
+// certainty: 7 alarms where one is expected at the very most, 92 found where it is more
+// than 99 in truth, and a mean that is good to a few percent; and the seed is fixed.
+var small = floors{alarm: 0.07, power: 0.92, rivals: 1.25}
 
 func TestProof(t *testing.T) {
-	table, err := Run(t.Context(), Options{Trials: 150, Seed: 1})
+	table, err := Run(t.Context(), Options{Trials: 100, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestRunOptions(t *testing.T) {
 // at the nominal level, which must use up what alpha allows and not more: the rival is
 // to be as strong as it can be.
 func TestNominalLevels(t *testing.T) {
-	const trials = 20000
+	const trials = 6000
 	r := rand.New(rand.NewPCG(1, 1))
 	two, one := 0, 0
 	for range trials {
@@ -117,7 +117,7 @@ func TestNominalLevels(t *testing.T) {
 	}
 	t.Logf("two-sided %.4f, one-sided %.4f", float64(two)/trials, float64(one)/trials)
 	for name, n := range map[string]int{"two-sided": two, "one-sided": one} {
-		if share := float64(n) / trials; share < 0.0085 || share > 0.0115 {
+		if share := float64(n) / trials; share < 0.007 || share > 0.013 {
 			t.Errorf("%s: ten looks reject in %.4f, want 0.01", name, share)
 		}
 	}

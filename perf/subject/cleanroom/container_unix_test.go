@@ -88,6 +88,9 @@ type containers struct {
 // owner of their own, in parallel with other tests. At the end none is left.
 func newContainers(t *testing.T, files map[string]string) *containers {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts containers; left out by -short")
+	}
 	t.Parallel()
 	engine, err := testEngine()
 	if err != nil {
@@ -136,9 +139,10 @@ func (c *containers) wantNone(run string) {
 	}
 }
 
-// alone makes the subject believe that no run has started it.
+// alone makes the subject believe that no run has started it, also where these tests
+// are part of one.
 func (c *containers) alone() *containers {
-	c.env = c.env[:1]
+	c.env = append(c.env[:1], container.RunEnv+"=")
 	return c
 }
 

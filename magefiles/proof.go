@@ -12,7 +12,7 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf/stats/proof"
 )
 
-// Proof proves the verdict engine on simulated and recorded machines, in about a minute.
+// Proof proves the verdict engine on simulated and recorded machines, in a few minutes.
 //
 // It prints how often the engine is right and how many runs it takes, beside a
 // group-sequential test and what people use today, and fails if a floor is broken.
@@ -24,7 +24,7 @@ import (
 //
 //mage:multiline
 func Proof(ctx context.Context,
-	trials *int, /* sessions in each cell of the table; default 4000 */
+	trials *int, /* sessions in each cell of the table; default 10000 */
 	seed *int, /* another seed, another table; default 0 */
 ) error {
 	var o proof.Options

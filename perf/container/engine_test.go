@@ -3,9 +3,12 @@ package container
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,19 +18,21 @@ import (
 // testLabel marks what the tests of this process make.
 var testLabel = fmt.Sprintf("io.github.seanchatmangpt.clnrm-perf.test=%d-%d", os.Getpid(), time.Now().UnixNano())
 
+// testOwner owns what the tests of this process make: what they leave behind when
+// they are killed is swept by the next run, as that of any other run.
+var testOwner = sync.OnceValues(func() (Owner, error) { return NewOwner(fmt.Sprintf("test-%d", os.Getpid())) })
+
 func testLabels() map[string]string {
-	key, value, _ := cutLabel(testLabel)
-	return map[string]string{key: value}
+	key, value, _ := strings.Cut(testLabel, "=")
+	labels := map[string]string{key: value}
+	if o, err := testOwner(); err == nil { // else nothing but the sweep is lost
+		maps.Copy(labels, o.Labels())
+	}
+	return labels
 }
 
-func cutLabel(label string) (key, value string, ok bool) {
-	for i := range label {
-		if label[i] == '=' {
-			return label[:i], label[i+1:], true
-		}
-	}
-	return label, "", false
-}
+// testImages counts the images, each of which has a name of its own.
+var testImages atomic.Int64
 
 func settingsOfEnvironment() Settings {
 	return Settings{Host: os.Getenv("DOCKER_HOST"), TLSVerify: os.Getenv("DOCKER_TLS_VERIFY") != "", CertPath: os.Getenv("DOCKER_CERT_PATH")}
@@ -88,7 +93,11 @@ func probeImage(t testing.TB, e Engine) Archive {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("clnrm-perf/test-probe:%d-%d", os.Getpid(), time.Now().UnixNano())
+	owner, err := testOwner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := owner.Image(fmt.Sprintf("test-probe-%d", testImages.Add(1)))
 	a, err := ImageSpec{Program: program, Path: "/probe", OS: "linux", Arch: runtime.GOARCH, Labels: testLabels(), Name: name}.Pack()
 	if err != nil {
 		t.Fatal(err)

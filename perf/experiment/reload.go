@@ -17,6 +17,7 @@ type reloads struct {
 	job
 	watcher *measure.Watcher
 	saves   int
+	ended   measure.Run // once it has been stopped
 }
 
 func newReloads(j job) *reloads {
@@ -25,7 +26,7 @@ func newReloads(j job) *reloads {
 }
 
 func (r *reloads) runner() Runner {
-	return Runner{Setup: r.start, Run: r.reload, Cleanup: r.stop}
+	return Runner{Setup: r.start, Run: r.reload, Cleanup: r.stop, Extra: r.leftovers}
 }
 
 // start starts the command in folders that are new, and waits until it is ready.
@@ -121,11 +122,16 @@ func (r *reloads) failed(ctx context.Context, err error) error {
 func (r *reloads) stop(ctx context.Context) (err error) {
 	if r.watcher != nil {
 		byItself := r.watcher.Ended()
-		if _, err = r.watcher.Stop(); byItself {
+		if r.ended, err = r.watcher.Stop(); byItself {
 			err = nil // it has been reported
 		}
 	}
 	return errors.Join(err, r.all(ctx, "cleanup", r.w.Cleanup))
+}
+
+// leftovers warns of processes that outlived the interrupted command.
+func (r *reloads) leftovers(context.Context) (Observation, error) {
+	return Observation{Warnings: leftBehind(r.ended)}, nil
 }
 
 // stages notes what parts the times of a step have, if it is one that watches.

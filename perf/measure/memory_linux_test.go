@@ -86,7 +86,10 @@ func init() {
 		in, err := other.StdinPipe()
 		must(err)
 		must(other.Start())
-		must(syscall.Kill(os.Getpid(), syscall.SIGSTOP))
+		// To this thread: another might take its time to be stopped by a signal to the
+		// process, while this one goes on and ends the continuer.
+		runtime.LockOSThread()
+		must(unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP))
 		fmt.Println("continued")
 		in.Close()
 		must(other.Wait())

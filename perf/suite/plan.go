@@ -121,12 +121,14 @@ func (s *Step) fit(m Mode, share time.Duration) {
 	s.Max = max(s.Max, s.Min)
 }
 
-// fitReloads plans the reloads of one file: those whose tail is judged get the mode's
-// share of the time, those that are shown beside them a third of it.
+// fitReloads plans the reloads of one file: those whose tail is judged get two thirds
+// of the mode's share of the time, those that are shown beside them one third. What
+// comes before the first that counts, a run of the file to get ready and the warm-up,
+// takes about as long again.
 func (s *Step) fitReloads(m Mode) {
 	runs, share := 2*m.Min, m.Share/3
 	if slices.ContainsFunc(s.Objectives, func(o Objective) bool { return o.Quantile > 0.5 }) {
-		runs, share = cmp.Or(m.Tail, m.Max), m.Share
+		runs, share = cmp.Or(m.Tail, m.Max), 2*m.Share/3
 	}
 	s.ByCost, s.Min, s.Max, s.Warmup = true, 1, cmp.Or(s.Max, runs), max(s.Warmup, 1)
 	s.Budget = cmp.Or(s.Budget, share)

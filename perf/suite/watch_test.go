@@ -121,7 +121,7 @@ func TestPlanReloads(t *testing.T) {
 	}
 	steps := Cleanroom("/src", "").Plan(Full, map[string]bool{"hot reload": true})
 	s := steps[slices.IndexFunc(steps, func(s Step) bool { return s.Name == "hot reload" })]
-	if !s.ByCost || s.Max != 299 || s.Budget != 3*time.Minute || s.Expected() != 3*time.Minute {
+	if !s.ByCost || s.Max != 299 || s.Budget != 2*time.Minute || s.Expected() != 299*FirmReload {
 		t.Errorf("judged: max %d within %s, expected %s", s.Max, s.Budget, s.Expected())
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
@@ -130,12 +131,27 @@ func Plan(ctx context.Context,
 
 // Doctor says which tools are here, what each enables, and what this machine does to results.
 //
-// Example:
+// With -noise it measures, for about a minute, how far runs of one command differ here,
+// and says which slowdown a comparison can find in a minute, and what would improve it.
+//
+// Examples:
 //
 //	go tool mage doctor
+//	go tool mage doctor -noise
 //
 //mage:multiline
-func Doctor(ctx context.Context) error { return examined(ctx) }
+func Doctor(ctx context.Context,
+	noise *bool, /* measure the noise of this machine */
+	budget *string, /* with -noise: time for the runs; default 40s */
+) error {
+	if is(noise) {
+		return noisy(ctx, str(budget))
+	}
+	if str(budget) != "" {
+		return bare(perf.Usagef("-budget is for -noise: without it nothing is measured"))
+	}
+	return examined(ctx)
+}
 
 // Time measures any command, as people use hyperfine: mage time "COMMAND".
 //

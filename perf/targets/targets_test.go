@@ -326,6 +326,15 @@ func TestDoctor(t *testing.T) {
 	call(t, t.TempDir(), nil, "doctor").want(t, 0, "docker engine", "perf", "heaptrack", "valgrind", "cargo", "xctrace", "CPU governor", "fingerprint")
 }
 
+func TestDoctorNoise(t *testing.T) {
+	dir := t.TempDir()
+	call(t, dir, nil, "doctor", "-noise", "-budget=1s").want(t, 0, "spread of pairs", "wall", "cpu", "detectable in 1 min", "What would improve it")
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it has left %v (%v)", left, err)
+	}
+	call(t, dir, nil, "doctor", "-budget=1s").want(t, perf.ExitUsage, "-noise")
+}
+
 func TestHelp(t *testing.T) {
 	for _, target := range []string{"benchmarks", "benchmarkAll", "cleanroomSloCheck", "plan", "doctor", "time",
 		"compare", "compareRefs", "regressions", "selfTest", "baseline:save", "baseline:list", "baseline:show", "baseline:compare"} {

@@ -33,7 +33,7 @@ func (t *Table) String() string {
 }
 
 func (t *Table) writeCustoms(b *strings.Builder) {
-	b.WriteString("What people use today: A/A false alarms/found at +2 %, in % of sessions. None of it can say \"no change\".\n\n")
+	fmt.Fprintf(b, "What people use today: A/A false alarms/found at +2 %%, in %% of %d sessions. None of it can say \"no change\".\n\n", min(t.Trials, customTrials))
 	fmt.Fprintf(b, "%-21s", "")
 	for _, c := range customs {
 		fmt.Fprintf(b, " %13s", c.name)
@@ -58,7 +58,7 @@ func percent(share float64) string {
 	return fmt.Sprintf("%.2g", 100*share)
 }
 
-// Floors are what a table has to keep.
+// floors are what a table has to keep.
 type floors struct {
 	alarm  float64 // A/A, and false "no change" at +2 %: at most this share
 	power  float64 // A/A in "no change", and +2 % found: at least this share

@@ -48,8 +48,8 @@ func Proof(ctx context.Context,
 
 // ProofOnProcesses repeats the proof with a real command, while another loads the other core.
 //
-// It compares a command that computes for 17 ms with itself and with 2 % more work, and a
-// command whose work varies by 30 % at random with itself, counts the answers beside those
+// It compares a command that computes for 17 ms with itself and with one that is 2 % slower, and
+// one whose work varies by 30 % at random with itself, counts the answers beside those
 // of what people use today, and fails if there are too many wrong ones. At full size it
 // takes about an hour.
 //
@@ -60,7 +60,7 @@ func Proof(ctx context.Context,
 //mage:multiline
 func ProofOnProcesses(ctx context.Context,
 	same *int, /* comparisons of the command with itself; default 500 */
-	slower *int, /* comparisons with 2 % more work; default 100 */
+	slower *int, /* comparisons with one that is 2 % slower; default 100 */
 ) error {
 	sessions := []int{500, 100}
 	for i, p := range []*int{same, slower} {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
-	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
 )
 
@@ -17,16 +16,19 @@ import (
 // run that is killed leaves its pairs.
 const saveEvery = 10 * time.Second
 
+// saveShare is the most of the time that saving may take: what is shown of thousands of
+// pairs takes a while to compute.
+const saveShare = 0.005
+
 // contest is one call of [Comparer.Run].
 type contest struct {
 	Comparer
-	result *perf.Result
-	family int               // comparisons that gate, for the suite's error
-	pool   *stats.Control    // of the control pairs of all workloads
-	given  []perf.Comparison // that the result had before
-	ended  []*match          // in the order of the result
-	seat   *measure.Seat
-	saved  time.Time
+	result   *perf.Result
+	family   int               // comparisons that gate, for the suite's error
+	pool     *stats.Control    // of the control pairs of all workloads
+	given    []perf.Comparison // that the result had before
+	ended    []*match          // in the order of the result
+	nextSave time.Time
 }
 
 func newContest(c Comparer, groups [][]Pairing, r *perf.Result) *contest {
@@ -53,7 +55,7 @@ func newContest(c Comparer, groups [][]Pairing, r *perf.Result) *contest {
 		}
 	}
 	s.pool, _ = stats.NewControl(0) // the custom makes sense
-	s.saved = s.Now()
+	s.nextSave = s.Now().Add(saveEvery)
 	return s
 }
 
@@ -121,7 +123,7 @@ func (s *contest) takeSeat(ctx context.Context, list []*match) (release func() e
 	}
 	if err != nil {
 		s.result.Warnings = append(s.result.Warnings, perf.Warning{Kind: perf.WarnEnvironment, Text: err.Error() + ": times spread more, and it takes more pairs"})
-		return none, nil
+		return none, nil //nolint:nilerr // it is a condition of the measurement, and no failure
 	}
 	for _, m := range list {
 		m.cpus = seat.All
@@ -164,16 +166,19 @@ func (s *contest) invalid() bool {
 }
 
 func (s *contest) maybeSave() error {
-	if s.Hooks.Done == nil || s.Now().Sub(s.saved) < saveEvery {
+	if s.Hooks.Done == nil || s.Now().Before(s.nextSave) {
 		return nil
 	}
-	return s.save()
+	began := s.Now()
+	err := s.save()
+	now := s.Now()
+	s.nextSave = now.Add(max(saveEvery, time.Duration(float64(now.Sub(began))/saveShare)))
+	return err
 }
 
 // save hands out the result with what is known.
 func (s *contest) save() error {
 	s.conclude()
-	s.saved = s.Now()
 	if s.Hooks.Done == nil {
 		return nil
 	}

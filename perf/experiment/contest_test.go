@@ -449,3 +449,22 @@ func TestDetectableEffect(t *testing.T) {
 		t.Errorf("%v is found without pairs", got)
 	}
 }
+
+// BenchmarkPair is what a pair costs beside its two runs: dealing it, adding its values
+// to the evidence of nine metrics, and looking at the verdict. The shortest command takes
+// a millisecond, so that a hundredth of its pair is 20 µs.
+func BenchmarkPair(b *testing.B) {
+	metrics := []perf.Metric{perf.Wall, perf.User, perf.System, perf.CPU, perf.Utilisation, perf.PageFaults, perf.ContextSwitches, perf.BytesRead, perf.RunDelay}
+	source := rand.New(rand.NewPCG(1, 2))
+	arm := Arm{Run: func(context.Context, Variation) (Observation, error) {
+		o := Observation{Wall: ms, Values: make([]Value, len(metrics))}
+		for i, m := range metrics {
+			o.Values[i] = Value{m, math.Exp(0.5 * source.NormFloat64())}
+		}
+		return o, nil
+	}}
+	c := Comparer{Seed: 1, MaxPairs: b.N, Hooks: CompareHooks{Pair: func(Standing) {}}}
+	if err := c.Run(b.Context(), [][]Pairing{{{Workload: "w", Old: arm, New: arm, Gate: perf.Wall}}}, new(perf.Result)); err != nil {
+		b.Fatal(err)
+	}
+}

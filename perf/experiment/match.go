@@ -74,7 +74,19 @@ func (m *match) open(ctx context.Context) error {
 	}
 	m.character = characterise(runs)
 	m.chooseGate()
+	if !m.Benchmark && m.GateReason == "" { // known to the reader before the first pair
+		m.announce("%s is decided by %s: %s", m.Workload, metricNames(m.rule.metrics), m.rule.reason)
+	}
 	return nil
+}
+
+// metricNames joins the names of metrics.
+func metricNames(list []perf.Metric) string {
+	names := make([]string, len(list))
+	for i, m := range list {
+		names[i] = m.Name
+	}
+	return strings.Join(names, " and ")
 }
 
 // fail ends the match because of its subject, unless it was an interruption.
@@ -103,7 +115,7 @@ func (m *match) close(ctx context.Context) error {
 func (m *match) warmUp(ctx context.Context) ([]Observation, error) {
 	var runs []Observation
 	began := m.Now()
-	for i := 0; i < warmupRuns; i++ {
+	for i := range warmupRuns {
 		if i > 0 && m.Now().Sub(began) > warmupTime {
 			break
 		}

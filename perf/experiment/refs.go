@@ -134,13 +134,14 @@ func gitFiles(ctx context.Context, dir string, args ...string) ([]string, error)
 // copyOver makes to what from is: a file, a symbolic link, or nothing.
 func copyOver(from, to string) error {
 	info, err := os.Lstat(from)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	gone := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !gone {
 		return err
 	}
-	if rerr := removeAll(to); rerr != nil {
-		return rerr
+	if err := removeAll(to); err != nil {
+		return err
 	}
-	if err != nil || info.IsDir() { // it was removed; or a submodule, or a repository of its own
+	if gone || info.IsDir() { // a folder is a submodule, or a repository of its own
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {

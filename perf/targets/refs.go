@@ -166,11 +166,39 @@ func (r *run) compareRefs(ctx context.Context, p refPlan) (err error) {
 	}
 	r.result.Suite = sides[1].suite.Name
 	maps.Copy(r.result.Machine.Toolchain, measure.Toolchain(ctx, sides[1].suite.Toolchain()...))
-	groups, err := r.pairings(ctx, p, sides)
+	names, patterns, err := p.selection(sides)
+	if err != nil {
+		return err
+	}
+	engine := sideEngine(ctx, r.result.ID, sides, names)
+	defer func() {
+		engine.close(ctx)
+		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
+	}()
+	groups, err := r.pairings(ctx, p, sides, names, patterns)
 	if err != nil {
 		return err
 	}
 	return r.pairs(ctx, p.rules, groups)
+}
+
+// sideEngine opens the container engine for the named workloads of both sides, if one of
+// them makes containers.
+func sideEngine(ctx context.Context, run string, sides [2]*refSide, names []string) *engine {
+	var steps []suite.Step
+	for _, side := range sides {
+		for _, name := range names {
+			w, _ := side.suite.Workload(name)
+			steps = append(steps, suite.Step{Workload: w, Wanted: true})
+		}
+	}
+	engine := openEngine(ctx, run, sides[1].suite, steps)
+	for _, side := range sides {
+		for i := range side.processes {
+			side.processes[i].EngineEnv = engine.env
+		}
+	}
+	return engine
 }
 
 // sideNames are of equal length, so that nothing depends on which side it is.
@@ -220,11 +248,7 @@ func suiteIn(ctx context.Context, root, dir string) (suite.Suite, error) {
 }
 
 // pairings builds both sides and pairs their workloads.
-func (r *run) pairings(ctx context.Context, p refPlan, sides [2]*refSide) ([][]experiment.Pairing, error) {
-	names, patterns, err := p.selection(sides)
-	if err != nil {
-		return nil, err
-	}
+func (r *run) pairings(ctx context.Context, p refPlan, sides [2]*refSide, names, patterns []string) ([][]experiment.Pairing, error) {
 	r.gone(p, onlyOld(sides))
 	aliases := experiment.Aliases(r.space.Dir)
 	var groups [][]experiment.Pairing
@@ -253,9 +277,9 @@ func (r *run) pairings(ctx context.Context, p refPlan, sides [2]*refSide) ([][]e
 // and the beginnings of names of benchmarks; nil patterns mean none, an empty one all.
 func (p refPlan) selection(sides [2]*refSide) (names, patterns []string, err error) {
 	var both []string
-	for _, name := range sides[1].suite.Names() {
-		if _, ok := sides[0].suite.Workload(name); ok {
-			both = append(both, name)
+	for _, w := range sides[1].suite.Workloads {
+		if _, ok := sides[0].suite.Workload(w.Name); ok && w.Container == nil { // which shows the engine, and no ref
+			both = append(both, w.Name)
 		}
 	}
 	if strings.TrimSpace(p.workloads) == "" {

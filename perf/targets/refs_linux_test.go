@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,7 +79,7 @@ func (c counter) run(t *testing.T, args ...string) outcome {
 	t.Helper()
 	before := c.state(t)
 	cmd := exec.CommandContext(t.Context(), c.gate, args...)
-	cmd.Dir, cmd.Env = c.dir, append(c.env, "GITHUB_BASE_REF=")
+	cmd.Dir, cmd.Env = c.dir, append(slices.Clone(c.env), "GITHUB_BASE_REF=")
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	_ = cmd.Run() // the status is looked at

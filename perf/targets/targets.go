@@ -203,7 +203,7 @@ func Time(ctx context.Context, command string,
 // difference (INVALID); 2 if the call makes no sense.
 //
 //mage:multiline
-func Compare(ctx context.Context, old, new string, //nolint:revive // Mage shows these names
+func Compare(ctx context.Context, old, new string,
 	budget *string, /* time for the pairs; default 2m */
 	minEffect *string, /* the change that counts; default 2% */
 	metric *string, /* decide by wall, cpu, user or system (default: what the warm-up shows) */
@@ -242,7 +242,7 @@ func Compare(ctx context.Context, old, new string, //nolint:revive // Mage shows
 // workload failed, or nothing was compared; 2 if the call makes no sense.
 //
 //mage:multiline
-func CompareRefs(ctx context.Context, old, new string, //nolint:revive // Mage shows these names
+func CompareRefs(ctx context.Context, old, new string,
 	workload *string, /* comma list of workloads, by unique prefix, and of benchmarks, by what begins their name */
 	rebuilds *int, /* builds of each ref, with a layout of their own; default 1 */
 	budget *string, /* time for the pairs of each workload; default 2m */

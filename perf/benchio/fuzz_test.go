@@ -85,7 +85,7 @@ func writeAll(t *testing.T, r *perf.Result) {
 // overflows reports whether a value is so large that its nanoseconds are no number.
 func overflows(r *perf.Result) bool {
 	huge := false
-	filled(r, func(_ *perf.WorkloadResult, m perf.Series) {
+	filled(r.Workloads, func(_ *perf.WorkloadResult, m perf.Series) {
 		for _, v := range m.Samples {
 			huge = huge || v > 1e150 || v < -1e150
 		}

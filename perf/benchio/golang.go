@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -21,7 +22,7 @@ func readGo(r io.Reader, file string, o Options) (*Import, error) {
 	im := &Import{Format: Go}
 	lines := &lineReader{r: bufio.NewReaderSize(r, maxLine), fault: func(line int, format string, args ...any) { im.fault(file, line, format, args...) }}
 	in := benchfmt.NewReader(lines, file)
-	g := &goReader{Import: im, collector: newCollector(o), file: file, units: in.Units(), packages: map[string]map[string]*benchmark{}}
+	g := &goReader{Import: im, collector: newCollector(o), file: file, units: in.Units(), packages: map[string]map[string]*benchmark{}, keys: map[string]string{}}
 	for in.Scan() {
 		switch rec := in.Result().(type) {
 		case *benchfmt.Result:
@@ -44,9 +45,8 @@ type goReader struct {
 	file     string
 	units    benchfmt.UnitMetadataMap
 	packages map[string]map[string]*benchmark // by package and name
-	machine  perf.Machine
-	commit   string
-	changed  bool // the CPU changed within the file
+	keys     map[string]string                // the first value of each key
+	changed  []string                         // keys that changed within the file
 	lines    int
 }
 
@@ -76,27 +76,18 @@ func (g *goReader) result(rec *benchfmt.Result) {
 	}
 }
 
-// config notes what the file says of the machine.
+// config notes the keys of the file: those that have another value than before, under
+// which the same benchmark is not the same.
 func (g *goReader) config(rec *benchfmt.Result) {
 	for _, c := range rec.Config {
-		var field *string
-		switch c.Key {
-		case "goos":
-			field = &g.machine.OS
-		case "goarch":
-			field = &g.machine.Arch
-		case "cpu":
-			field = &g.machine.CPU
-		case "commit":
-			field = &g.commit
-		default:
+		if c.Key == "pkg" { // packages are told apart
 			continue
 		}
-		if *field != "" && *field != string(c.Value) && c.Key != "commit" {
-			g.changed = true
-		}
-		if *field == "" {
-			*field = string(c.Value)
+		switch first, seen := g.keys[c.Key]; {
+		case !seen:
+			g.keys[c.Key] = string(c.Value)
+		case first != string(c.Value) && !slices.Contains(g.changed, c.Key):
+			g.changed = append(g.changed, c.Key)
 		}
 	}
 }
@@ -134,9 +125,9 @@ func (g *goReader) said(unit string) perf.Better {
 // done turns what was collected into a run.
 func (g *goReader) done() {
 	run := g.run()
-	run.Machine, run.Commit = g.machine, g.commit
-	if g.changed {
-		run.Warnings = append(run.Warnings, perf.Warning{Kind: perf.WarnEnvironment, Text: "the file holds results of more than one machine, and the samples of both are joined: import them by themselves"})
+	run.Machine, run.Commit = perf.Machine{OS: g.keys["goos"], Arch: g.keys["goarch"], CPU: g.keys["cpu"]}, g.keys["commit"]
+	if len(g.changed) > 0 {
+		run.Warnings = append(run.Warnings, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("within the file the value of %s changes, and samples of all values are joined: import them by themselves", strings.Join(g.changed, ", "))})
 	}
 	if g.lines == 0 && len(g.Faults) == 0 {
 		g.fault(g.file, 0, "there is no benchmark result in it, and it is none of: the output of go test -bench, hyperfine --export-json, github-action-benchmark's JSON or data.js, Bencher Metric Format; of Criterion, name the folder target/criterion")

@@ -31,15 +31,39 @@ func bounds(m perf.Series) (low, high float64, ok bool) {
 	return *m.Summary.Low, *m.Summary.High, true
 }
 
-// filled yields the series of the result that have a value.
-func filled(r *perf.Result, yield func(w *perf.WorkloadResult, m perf.Series)) {
-	for i := range r.Workloads {
-		for _, m := range r.Workloads[i].Metrics {
+// filled yields the series of the workloads that have a value.
+func filled(workloads []perf.WorkloadResult, yield func(w *perf.WorkloadResult, m perf.Series)) {
+	for i := range workloads {
+		for _, m := range workloads[i].Metrics {
 			if len(m.Samples) > 0 {
-				yield(&r.Workloads[i], m)
+				yield(&workloads[i], m)
 			}
 		}
 	}
+}
+
+// measuredBy are the workloads of a result with what it measured. One that compared pairs
+// holds its samples in the comparisons; then they are those of its new side.
+func measuredBy(r *perf.Result) []perf.WorkloadResult {
+	if measured := slices.ContainsFunc(r.Workloads, func(w perf.WorkloadResult) bool { return len(w.Metrics) > 0 }); measured {
+		return r.Workloads
+	}
+	return side(r, func(c perf.Comparison) perf.Arm { return c.New })
+}
+
+// side makes workloads of one arm of the comparisons.
+func side(r *perf.Result, arm func(perf.Comparison) perf.Arm) []perf.WorkloadResult {
+	var out []perf.WorkloadResult
+	for _, c := range r.Comparisons {
+		i := slices.IndexFunc(out, func(w perf.WorkloadResult) bool { return w.Name == c.Workload })
+		if i < 0 {
+			i = len(out)
+			out = append(out, perf.WorkloadResult{Name: c.Workload, State: perf.StateOK})
+		}
+		m := perf.Series{Metric: perf.Metric{Name: c.Metric, Unit: c.Unit, Better: c.Better}, Samples: arm(c).Samples}
+		out[i].Metrics = append(out[i].Metrics, m)
+	}
+	return out
 }
 
 // writeJSON writes a value indented. Names stay as they are: nothing puts this into a
@@ -65,7 +89,7 @@ type customValue struct {
 // customBiggerIsBetter for [perf.Higher]. That tool has one direction for a whole file.
 func WriteCustom(w io.Writer, r *perf.Result, better perf.Better) error {
 	list := []customValue{}
-	filled(r, func(wl *perf.WorkloadResult, m perf.Series) {
+	filled(measuredBy(r), func(wl *perf.WorkloadResult, m perf.Series) {
 		if m.Better != better {
 			return
 		}
@@ -96,7 +120,7 @@ type bmfValue struct {
 // built-in measure gets one of its own name, in base units.
 func WriteBencher(w io.Writer, r *perf.Result) error {
 	out := map[string]map[string]bmfValue{}
-	filled(r, func(wl *perf.WorkloadResult, m perf.Series) {
+	filled(measuredBy(r), func(wl *perf.WorkloadResult, m perf.Series) {
 		slug, factor := measureOf(m.Metric)
 		v := bmfValue{Value: median(m.Samples) * factor}
 		if low, high, ok := bounds(m); ok {
@@ -147,8 +171,9 @@ type hyperfineResult struct {
 // does. What hyperfine has no place for is left out.
 func WriteHyperfine(w io.Writer, r *perf.Result) error {
 	results := []hyperfineResult{}
-	for i := range r.Workloads {
-		wl := &r.Workloads[i]
+	workloads := measuredBy(r)
+	for i := range workloads {
+		wl := &workloads[i]
 		wall, ok := wl.Series(perf.Wall.Name)
 		if !ok || len(wall.Samples) == 0 {
 			continue

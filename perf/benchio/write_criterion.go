@@ -44,8 +44,9 @@ type (
 // interval of the median is that of the summary or, where there is none, the range.
 func WriteCriterion(r *perf.Result, name string) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for i := range r.Workloads {
-		w := &r.Workloads[i]
+	workloads := measuredBy(r)
+	for i := range workloads {
+		w := &workloads[i]
 		at := slices.IndexFunc(w.Metrics, func(m perf.Series) bool {
 			return len(m.Samples) > 0 && (m.Name == string(PerIteration) || m.Metric == perf.Wall)
 		})

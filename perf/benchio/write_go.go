@@ -20,21 +20,44 @@ import (
 // unit of a metric carries its name, as in "peak-memory-B". The wall time of a workload
 // is "sec/op". Lines beginning with "Unit" state the directions that benchstat does not
 // know by itself.
+//
+// Of a result with comparisons both sides are written, under "arm: old" and "arm: new":
+// benchstat -col=arm sets them side by side.
 func WriteGo(w io.Writer, r *perf.Result) error {
 	out := &goWriter{bufio.NewWriter(w)}
 	out.config(r)
+	arms := map[string][]perf.WorkloadResult{"": r.Workloads}
+	if len(r.Comparisons) > 0 {
+		arms = map[string][]perf.WorkloadResult{
+			"old": side(r, func(c perf.Comparison) perf.Arm { return c.Old }),
+			"new": side(r, func(c perf.Comparison) perf.Arm { return c.New }),
+		}
+	}
 	units := map[string]perf.Better{}
-	filled(r, func(_ *perf.WorkloadResult, m perf.Series) {
+	for _, arm := range []string{"", "old", "new"} {
+		if len(arms[arm]) > 0 {
+			out.arm(arm, arms[arm], units)
+		}
+	}
+	return out.Flush()
+}
+
+// arm writes the workloads of one side, with the directions of the units that were not
+// said before.
+func (w *goWriter) arm(name string, workloads []perf.WorkloadResult, units map[string]perf.Better) {
+	if name != "" {
+		w.printf("arm: %s\n", name)
+	}
+	filled(workloads, func(_ *perf.WorkloadResult, m perf.Series) {
 		if unit := goUnit(m.Metric); !knownToGo[unit] && units[unit] == "" {
 			units[unit] = m.Better
-			out.printf("Unit %s better=%s\n", unit, m.Better)
+			w.printf("Unit %s better=%s\n", unit, m.Better)
 		}
 	})
 	names := map[string]bool{}
-	for i := range r.Workloads {
-		out.workload(&r.Workloads[i], names)
+	for i := range workloads {
+		w.workload(&workloads[i], names)
 	}
-	return out.Flush()
 }
 
 // goWriter writes lines; bufio keeps the first error for Flush.

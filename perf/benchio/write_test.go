@@ -215,7 +215,7 @@ func TestBenchstat(t *testing.T) {
 	}
 	found := benchstatMedians(string(out))
 	n := 0
-	filled(r, func(w *perf.WorkloadResult, m perf.Series) {
+	filled(r.Workloads, func(w *perf.WorkloadResult, m perf.Series) {
 		key := goName(w.Name) + " " + goUnit(m.Metric)
 		if w.Name == "cli_startup" {
 			key = goName(w.Name) + "#02 " + goUnit(m.Metric)
@@ -263,4 +263,33 @@ func buildBenchstat(t *testing.T) string {
 		testenv.Missing(t, "benchstat", fmt.Sprintf("go build: %v\n%s", err, out))
 	}
 	return binary
+}
+
+// A comparison is written with both its sides, which benchstat sets side by side.
+func TestBenchstatOfAComparison(t *testing.T) {
+	benchstat := buildBenchstat(t)
+	r := measured()
+	r.Workloads = []perf.WorkloadResult{{Name: "cli startup", State: perf.StateOK}}
+	for _, m := range []perf.Metric{perf.Wall, perf.CPU} {
+		r.Comparisons = append(r.Comparisons, perf.Comparison{
+			Workload: "cli startup", Metric: m.Name, Unit: m.Unit, Better: m.Better, Design: perf.Paired, Verdict: perf.Slower,
+			Old: perf.Arm{Samples: perf.Sample{0.002, 0.002, 0.002, 0.002}}, New: perf.Arm{Samples: perf.Sample{0.003, 0.003, 0.003, 0.003}},
+		})
+	}
+	var buf bytes.Buffer
+	if err := WriteGo(&buf, r); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "both.txt")
+	if err := os.WriteFile(file, buf.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), benchstat, "-col=arm", file).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "+50.00%") || !strings.Contains(string(out), "cpu-sec") {
+		t.Errorf("benchstat: %v\n%s\n%s", err, out, buf.String())
+	}
+	buf.Reset()
+	if err := WriteHyperfine(&buf, r); err != nil || !strings.Contains(buf.String(), "0.003") {
+		t.Errorf("the new side is not in hyperfine's JSON: %v\n%s", err, buf.String())
+	}
 }

@@ -2,6 +2,7 @@ package profileio
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -38,10 +39,7 @@ func (s *Script) WriteFolded(w io.Writer, o FoldOptions) error {
 			lines[i+1].weight += weight
 			continue
 		}
-		out.WriteString(l.stack)
-		out.WriteByte(' ')
-		out.WriteString(strconv.FormatInt(weight, 10))
-		out.WriteByte('\n')
+		fmt.Fprintf(out, "%s %d\n", l.stack, weight)
 	}
 	return out.Flush()
 }

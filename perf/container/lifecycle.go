@@ -334,7 +334,7 @@ func (l *lifecycle) ended(ctx context.Context, a *Attachment, when string) error
 	switch {
 	case err == nil:
 		l.phases.ExitCode = code
-		if c, err := l.engine.Container(ctx, l.id); err == nil && c.OOMKilled {
+		if code == killed && l.outOfMemory(within) {
 			return errOutOfMemory
 		}
 		return &endedError{code, when}
@@ -343,6 +343,30 @@ func (l *lifecycle) ended(ctx context.Context, a *Attachment, when string) error
 	}
 	return err
 }
+
+// outOfMemory reports whether the kernel killed the program. The engine hears of that
+// by another way than of the end, and may know it a moment later.
+func (l *lifecycle) outOfMemory(ctx context.Context) bool {
+	pause := time.NewTicker(oomPause)
+	defer pause.Stop()
+	for {
+		c, err := l.engine.Container(ctx, l.id)
+		if err != nil || c.OOMKilled {
+			return err == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-pause.C:
+		}
+	}
+}
+
+// oomPause is between two questions whether a program was killed for its memory.
+const oomPause = 50 * time.Millisecond
+
+// killed is the exit status of a program that was ended by SIGKILL.
+const killed = 128 + 9
 
 // unready says why the output has ended without the line; nil if it has both.
 func (l *lifecycle) unready(ctx context.Context, a *Attachment) error {
@@ -396,11 +420,10 @@ func (l *lifecycle) stop(ctx context.Context, a *Attachment) error {
 		return err
 	}
 	l.phases.ExitCode = c.ExitCode
-	const sigkill = 128 + 9
 	switch {
 	case c.OOMKilled:
 		return errOutOfMemory
-	case c.ExitCode == sigkill && l.phases.Stop >= l.spec.Grace:
+	case c.ExitCode == killed && l.phases.Stop >= l.spec.Grace:
 		l.phases.Killed = true
 	case l.engine.Info().SharesClock && c.FinishedAt.Before(l.stopped.Round(0)):
 		return &endedError{c.ExitCode, early}

@@ -76,11 +76,13 @@ func TestPaired(t *testing.T) {
 	hostile.Subject.Name = nasty
 	nothing := pairedRun()
 	nothing.Comparisons, nothing.Complete = nil, false
+	together := suiteRun()
+	together.Mode = SuiteMode
 	half := pairedRun()
 	half.Comparisons[0].High, half.Comparisons[1].Low = nil, nil
 	half.Comparisons[0].Ratio = new(12.5)
 	half.Comparisons[0].Low = new(3.5)
-	for name, r := range map[string]*perf.Result{"paired": pairedRun(), "paired-suite": suiteRun(), "paired-invalid": invalid, "paired-nasty": hostile, "paired-nothing": nothing, "paired-half": half} {
+	for name, r := range map[string]*perf.Result{"paired": pairedRun(), "paired-suite": suiteRun(), "paired-invalid": invalid, "paired-nasty": hostile, "paired-nothing": nothing, "paired-half": half, "paired-together": together} {
 		t.Run(name, func(t *testing.T) {
 			golden(t, name, func(w io.Writer, st Style) error { return Paired(w, r, st) })
 		})

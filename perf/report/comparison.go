@@ -102,7 +102,8 @@ func comparisonRow(c perf.Comparison) []string {
 	}
 	row := []string{name, "", "", "", "", fmt.Sprintf("%d, %d", len(c.Old.Samples), len(c.New.Samples)), verdictText(c)}
 	centers := present(c.Old.Center, c.New.Center)
-	scale := rowScale{c.Unit, perf.NewScale(c.Unit, centers...)}
+	unit := shownUnit(perf.Metric{Name: c.Metric, Unit: c.Unit})
+	scale := rowScale{unit, perf.NewScale(unit, centers...)}
 	if c.Old.Center != nil {
 		row[1] = scale.format(*c.Old.Center)
 	}

@@ -176,7 +176,7 @@ func (d Document) metrics(w *perf.WorkloadResult) []outcome {
 		if judged || m.Summary == nil {
 			continue
 		}
-		scale := newRowScale(m.Unit, m.Summary.Center)
+		scale := newRowScale(shownUnit(m.Metric), m.Summary.Center)
 		text := scale.format(m.Summary.Center)
 		if interval := scale.interval(m.Summary.Low, m.Summary.High); interval != "" {
 			text += " (" + interval + ")"

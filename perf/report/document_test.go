@@ -145,7 +145,7 @@ func TestWickedName(t *testing.T) {
 	alone := *wickedDocument(false).Result
 	alone.Comparisons = nil
 	checkBench(t, &alone, len(alone.Workloads))
-	checkBench(t, wickedDocument(true).Result, 4) // workloads that were compared
+	checkBench(t, wickedDocument(true).Result, 5) // workloads that were compared
 }
 
 // checkTerminal looks for what GitHub's runner would take for a command in the text.

@@ -172,7 +172,7 @@ func (t *resultTable) workload(r *perf.Result, w *perf.WorkloadResult) {
 // metric adds the row of a metric that no objective is about.
 func (t *resultTable) metric(r *perf.Result, w *perf.WorkloadResult, m perf.Series) {
 	row := make([]string, len(t.head))
-	name, scale := m.Name, newRowScale(m.Unit, m.Summary.Center)
+	name, scale := m.Name, newRowScale(shownUnit(m.Metric), m.Summary.Center)
 	row[colEstimate] = scale.format(m.Summary.Center)
 	if m.Metric == perf.Utilisation {
 		name, row[colEstimate] = "cores in use", inUse(m.Summary.Center, cmp.Or(w.Cores, r.Machine.Cores))

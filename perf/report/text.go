@@ -157,6 +157,15 @@ type rowScale struct {
 	scale perf.Scale
 }
 
+// shownUnit is the unit that stands behind the values of a metric. Files of other tools
+// have metrics that are called as their unit is, which need not be said twice.
+func shownUnit(m perf.Metric) perf.Unit {
+	if m.Name == string(m.Unit) && !m.Unit.IsTime() && !strings.ContainsRune(m.Name, '/') && !strings.HasSuffix(m.Name, "-"+string(perf.Byte)) {
+		return perf.Ratio // a plain number
+	}
+	return m.Unit
+}
+
 func newRowScale(u perf.Unit, center float64) rowScale {
 	return rowScale{u, perf.NewScale(u, center)}
 }

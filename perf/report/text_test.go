@@ -151,3 +151,20 @@ func TestInterval(t *testing.T) {
 		}
 	}
 }
+
+// A metric that is called as its unit needs no unit behind it.
+func TestShownUnit(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		unit perf.Unit
+		v    float64
+		want string
+	}{
+		{"score", "score", 17, "17.0"}, {"page-faults", "page-faults", 47920, "47920"}, {"p99-sec", "p99-sec", 2e-6, "2.00 µs"},
+		{"sec/op", "sec/op", 2e-9, "2.00 ns/op"}, {"peak-B", "peak-B", 5e6, "5.00 MB"}, {"latency", "requests", 5, "5.00 requests"},
+	} {
+		if got := newRowScale(shownUnit(perf.Metric{Name: tc.name, Unit: tc.unit}), tc.v).format(tc.v); got != tc.want {
+			t.Errorf("%s in %s: %q, want %q", tc.name, tc.unit, got, tc.want)
+		}
+	}
+}

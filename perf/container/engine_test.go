@@ -22,9 +22,15 @@ var testLabel = fmt.Sprintf("io.github.seanchatmangpt.clnrm-perf.test=%d-%d", os
 // they are killed is swept by the next run, as that of any other run.
 var testOwner = sync.OnceValues(func() (Owner, error) { return NewOwner(fmt.Sprintf("test-%d", os.Getpid())) })
 
-func testLabels() map[string]string {
+// bareLabels name no owner: where the owner is what is tested, it must not come by the
+// image, whose labels a container inherits.
+func bareLabels() map[string]string {
 	key, value, _ := strings.Cut(testLabel, "=")
-	labels := map[string]string{key: value}
+	return map[string]string{key: value}
+}
+
+func testLabels() map[string]string {
+	labels := bareLabels()
 	if o, err := testOwner(); err == nil { // else nothing but the sweep is lost
 		maps.Copy(labels, o.Labels())
 	}

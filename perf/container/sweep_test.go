@@ -42,7 +42,7 @@ func makeFor(t testing.TB, engine Engine, o Owner) made {
 		t.Fatal(err)
 	}
 	// Shared by the owners of this process, and by nobody else's.
-	labels := testLabels()
+	labels := bareLabels()
 	labels[LabelTool] = ToolName
 	archive, err := ImageSpec{Program: program, Path: "/probe", OS: "linux", Arch: engine.Info().Arch,
 		Labels: labels, Name: o.Image("probe")}.Pack()
@@ -160,7 +160,7 @@ func TestFindMarkedByImage(t *testing.T) {
 	engine := realEngine(t)
 	o := newOwner(t, "byimage")
 	m := makeFor(t, engine, o)
-	bare, err := engine.Create(t.Context(), Config{Image: m.image, Labels: testLabels(), Network: "none"})
+	bare, err := engine.Create(t.Context(), Config{Image: m.image, Labels: bareLabels(), Network: "none"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestRemoveRun(t *testing.T) {
 	engine := realEngine(t)
 	one, two := newOwner(t, "one"), newOwner(t, "two")
 	ours, theirs := makeFor(t, engine, one), makeFor(t, engine, two)
-	bare, err := engine.Create(t.Context(), Config{Image: theirs.image, Labels: testLabels(), Network: "none"})
+	bare, err := engine.Create(t.Context(), Config{Image: theirs.image, Labels: bareLabels(), Network: "none"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestRemoveRunUsedImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, err := engine.Create(t.Context(), Config{Image: image.ID, Labels: testLabels(), Network: "none"})
+	user, err := engine.Create(t.Context(), Config{Image: image.ID, Labels: bareLabels(), Network: "none"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -251,7 +251,7 @@ func TestGoBenchmarks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles test binaries; left out by -short")
 	}
-	older, newer := goModule(t, "old", 3, false), goModule(t, "new", 4, true)
+	older, newer := goModule(t, "old", 4, false), goModule(t, "new", 5, true)
 	o := BenchmarkOptions{Budget: 20 * time.Second}
 	list, gone, fresh, err := Benchmarks(t.Context(), older, newer, o, func(string) {})
 	if err != nil {

@@ -171,14 +171,67 @@ func TestParallelGatesByBoth(t *testing.T) {
 	}
 }
 
+// TestStandingIsOfWhatIsOpen: where two metrics decide, the live line is about the one that
+// is not decided yet.
+func TestStandingIsOfWhatIsOpen(t *testing.T) {
+	a := newArena()
+	arm := func(ref string) Arm {
+		return Arm{Ref: ref, Run: func(context.Context, Variation) (Observation, error) {
+			wall := time.Duration(float64(20*ms) * math.Exp(0.03*a.source.NormFloat64()))
+			a.now = a.now.Add(wall)
+			return observed2(wall, time.Duration(float64(40*ms)*math.Exp(0.001*a.source.NormFloat64())), 0), nil
+		}}
+	}
+	var told []string
+	c := a.comparer()
+	c.Hooks.Pair = func(st Standing) { told = append(told, st.Metric.Name) }
+	a.run(t, c, Pairing{Workload: "w", Old: arm("A"), New: arm("B"), Budget: time.Minute})
+	if n := len(told); n < 30 || told[0] != "cpu" || told[n-2] != "wall" {
+		t.Errorf("told of %q, want wall after cpu is decided", told)
+	}
+}
+
+// TestOneSideWaits: a new side that computes as much and waits longer is slower, although
+// the old one hardly waits; and the other way round.
+func TestOneSideWaits(t *testing.T) {
+	for name, row := range map[string]struct {
+		old, new time.Duration
+		want     perf.Verdict
+	}{
+		"the new one": {0, 20 * ms, perf.Slower},
+		"the old one": {20 * ms, 0, perf.Faster},
+	} {
+		a := newArena()
+		r := a.run(t, a.comparer(), Pairing{Workload: "w", Old: a.arm("A", 20*ms, row.old), New: a.arm("B", 20*ms, row.new), Budget: time.Minute})
+		if g := gated(r); len(g) != 1 || g[0].Metric != "wall" || g[0].Verdict != row.want {
+			t.Errorf("%s waits: %+v, want %s by wall", name, g, row.want)
+		}
+	}
+}
+
 // TestCPUCertifiesNothingForWaiting: the CPU time of a command that waits is the same,
 // and that is no "no change".
 func TestCPUCertifiesNothingForWaiting(t *testing.T) {
-	a := newArena()
-	r := a.run(t, a.comparer(), Pairing{Workload: "w", Gate: perf.CPU, Old: a.arm("A", 20*ms, 80*ms), New: a.arm("B", 20*ms, 80*ms), Budget: 10 * time.Second})
-	if c := gated(r)[0]; c.Verdict != perf.VerdictUnsure || !strings.Contains(c.Reason, "waits") {
-		t.Errorf("%s: %s", c.Verdict, c.Reason)
+	for _, gate := range []perf.Metric{perf.CPU, perf.User} {
+		a := newArena()
+		older, newer := withUser(a.arm("A", 20*ms, 80*ms)), withUser(a.arm("B", 20*ms, 80*ms))
+		r := a.run(t, a.comparer(), Pairing{Workload: "w", Gate: gate, Old: older, New: newer, Budget: 10 * time.Second})
+		if c := gated(r)[0]; c.Metric != gate.Name || c.Verdict != perf.VerdictUnsure || !strings.Contains(c.Reason, "waits") {
+			t.Errorf("%s: %s by %s: %s", gate.Name, c.Verdict, c.Metric, c.Reason)
+		}
 	}
+}
+
+// withUser makes an arm that spends all its CPU time in user mode, and says so.
+func withUser(arm Arm) Arm {
+	run := arm.Run
+	arm.Run = func(ctx context.Context, v Variation) (Observation, error) {
+		o, err := run(ctx, v)
+		cpu, _ := o.value(perf.CPU)
+		o.Values = append(o.Values, Value{perf.User, cpu})
+		return o, err
+	}
+	return arm
 }
 
 // failing makes an arm fail in the runs that the function picks, counted without the

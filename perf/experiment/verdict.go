@@ -97,7 +97,7 @@ func (m *match) decide(c *perf.Comparison, p *pairSeries) {
 		c.Reason = fmt.Sprintf("%d of %d pairs have no ratio: %v", len(p.old)-p.paired.Pairs(), len(p.old), p.noRatio)
 	}
 	switch {
-	case c.Verdict == perf.NoChange && m.rule.cpuBlind && p.metric == perf.CPU:
+	case c.Verdict == perf.NoChange && m.rule.cannotCertify(p.metric):
 		c.Verdict, c.Reason = perf.VerdictUnsure, "the command mostly waits, and CPU time cannot see whether it waits longer"
 	case c.Verdict == perf.VerdictUnsure && c.Gate:
 		c.Needed, _ = p.paired.Needed()

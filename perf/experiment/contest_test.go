@@ -402,6 +402,36 @@ func TestSuiteWantsMoreEvidence(t *testing.T) {
 	}
 }
 
+// TestSuiteStopsWhenItIsEnough: the evidence at which the measuring of a lonely regression
+// stops is what it takes in the end, also beside workloads that are gated by two metrics.
+func TestSuiteStopsWhenItIsEnough(t *testing.T) {
+	a := newArena()
+	c := a.comparer()
+	c.Suite = true
+	groups := [][]Pairing{{{Workload: "slower", Old: a.arm("A", 20*ms, 0), New: a.arm("B", 21*ms, 0), Budget: time.Minute}}}
+	for i := range 9 {
+		parallel := func(ref string) Arm {
+			return Arm{Ref: ref, Run: func(context.Context, Variation) (Observation, error) {
+				f := math.Exp(a.noise * a.source.NormFloat64())
+				a.now = a.now.Add(20 * ms)
+				return observed2(time.Duration(float64(20*ms)*f), time.Duration(float64(40*ms)*f), 0), nil
+			}}
+		}
+		groups = append(groups, []Pairing{{Workload: strings.Repeat("w", i+1), Old: parallel("A"), New: parallel("B"), Budget: time.Minute}})
+	}
+	r := new(perf.Result)
+	if err := c.Run(t.Context(), groups, r); err != nil {
+		t.Fatal(err)
+	}
+	g := gated(r)
+	if len(g) != 19 || g[0].Workload != "slower" || g[0].Verdict != perf.Slower {
+		t.Errorf("%d comparisons, the first of %s is %s (evidence %v): %s", len(g), g[0].Workload, g[0].Verdict, *g[0].Evidence, g[0].Reason)
+	}
+	if e := *g[0].Evidence; e < 1000 || e >= 1900 {
+		t.Errorf("it stopped at an evidence of %v, and among 10 workloads it takes 1000", e)
+	}
+}
+
 // TestExactMetrics: what is the same in every run is compared as it is.
 func TestExactMetrics(t *testing.T) {
 	a := newArena()

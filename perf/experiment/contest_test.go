@@ -510,6 +510,35 @@ func TestSelfTestKnows(t *testing.T) {
 	}
 }
 
+// TestSelfTestCutShort: what was interrupted has proved nothing, however well it went.
+func TestSelfTestCutShort(t *testing.T) {
+	for parts := range len(selfTestCases) {
+		a := newArena()
+		a.noise = 0.005
+		ctx, cancel := context.WithCancel(t.Context())
+		test := SelfTest{Comparer: a.comparer(), Budget: time.Minute, Work: func(ctx context.Context, factor float64, v Variation) (Observation, error) {
+			return a.arm("w", time.Duration(float64(20*ms)*factor), 0).Run(ctx, v)
+		}}
+		begun := 0
+		test.Hooks.Phase = func(_, phase string) {
+			if phase == PhaseWarmup {
+				if begun++; begun > parts {
+					cancel()
+				}
+			}
+		}
+		r := new(perf.Result)
+		found, err := test.Run(ctx, r)
+		cancel()
+		if !errors.Is(err, context.Canceled) || len(found.Cases) != parts || r.Complete {
+			t.Errorf("after %d parts: %d cases, complete %v, %v", parts, len(found.Cases), r.Complete, err)
+		}
+		if got := found.Status(); got != perf.ExitFailure {
+			t.Errorf("after %d parts: exit status %d, want 1", parts, got)
+		}
+	}
+}
+
 func TestDetectableEffect(t *testing.T) {
 	source := rand.New(rand.NewPCG(3, 4))
 	sample := func(noise float64) (older, newer perf.Sample) {

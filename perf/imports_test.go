@@ -27,6 +27,10 @@ var policy = map[string][]string{
 	"perf/stats":     {"perf"},
 	"perf/profileio": {"perf"},
 	"perf/benchio":   {"perf"},
+	"perf/calltree":  {"perf"},
+
+	// A picture is of a call tree: the one edge within the layer that the design has.
+	"perf/flamegraph": {"perf", "perf/calltree"},
 
 	// The test bed of stats: simulated and recorded machines, rivals, and a table. It is
 	// apart so that nobody who compares carries its traces.

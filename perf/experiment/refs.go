@@ -3,6 +3,7 @@ package experiment
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -171,6 +172,25 @@ func (p Processes) Build(ctx context.Context, step suite.Step) error {
 		return fmt.Errorf("%s failed: %w", step.Name, err)
 	}
 	return nil
+}
+
+// Alike reports whether several builds of a step have made the same programs, byte for
+// byte. Then what was to differ between them, the layout of the code, does not. A step
+// that names no program, or only one build, is not alike.
+func Alike(builds []Processes, step suite.Step) (bool, error) {
+	sums := map[[sha256.Size]byte]bool{}
+	for _, p := range builds {
+		h := sha256.New()
+		for _, name := range step.Expand(p.Work).Creates {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return false, fmt.Errorf("comparing the builds of %s: %w", step.Name, err)
+			}
+			h.Write(data)
+		}
+		sums[[sha256.Size]byte(h.Sum(nil))] = true
+	}
+	return len(builds) > 1 && len(step.Creates) > 0 && len(sums) < len(builds), nil
 }
 
 // IsUnknownRef reports whether err says that a ref is not there.

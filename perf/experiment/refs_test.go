@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
 // files are the files below dir, without what git keeps there, and their content.
@@ -283,5 +284,32 @@ func TestGoBenchmarks(t *testing.T) {
 	}
 	if w := r.Workload("sub.BenchmarkBroken"); w == nil || w.State != perf.StateFailed || !strings.Contains(w.Reason, "it broke") {
 		t.Errorf("the broken benchmark: %+v", w)
+	}
+}
+
+// TestAlike tells builds apart by their bytes.
+func TestAlike(t *testing.T) {
+	step := suite.Step{Workload: suite.Workload{Name: "build", Creates: []string{suite.Work + "/bin/x"}}}
+	made := func(texts ...string) (builds []Processes) {
+		for _, text := range texts {
+			dir := t.TempDir()
+			put(t, filepath.Join(dir, "bin", "x"), text)
+			builds = append(builds, Processes{Work: dir})
+		}
+		return builds
+	}
+	for _, tc := range []struct {
+		builds []Processes
+		want   bool
+	}{{made("a"), false}, {made("a", "b"), false}, {made("a", "a"), true}, {made("a", "b", "a"), true}} {
+		if got, err := Alike(tc.builds, step); got != tc.want || err != nil {
+			t.Errorf("of %d builds: %v (%v), want %v", len(tc.builds), got, err, tc.want)
+		}
+	}
+	if _, err := Alike([]Processes{{Work: t.TempDir()}}, step); err == nil {
+		t.Error("a program that is not there is compared")
+	}
+	if got, err := Alike(made("a", "a"), suite.Step{}); got || err != nil {
+		t.Errorf("a step without a program: %v (%v)", got, err)
 	}
 }

@@ -322,15 +322,22 @@ func (r *run) build(ctx context.Context, side *refSide, names []string) error {
 	for _, n := range names {
 		wanted[n] = true
 	}
-	for k, processes := range side.processes {
-		for _, step := range side.suite.Plan(suite.Full, wanted) {
-			if !side.needed(step.Name, names) {
-				continue
-			}
+	for _, step := range side.suite.Plan(suite.Full, wanted) {
+		if !side.needed(step.Name, names) {
+			continue
+		}
+		for k, processes := range side.processes {
 			r.status.Announce(fmt.Sprintf("building %s (%d of %d): %s", side.ref, k+1, len(side.processes), step.Command))
 			if err := processes.Build(ctx, step); err != nil {
 				return err
 			}
+		}
+		alike, err := experiment.Alike(side.processes, step)
+		if err != nil {
+			return err
+		}
+		if alike {
+			r.warn(fmt.Sprintf("builds of %s are the same program, byte for byte: its tools cannot lay the code out anew, so -rebuilds tells nothing about the luck of one layout", side.ref))
 		}
 	}
 	return nil

@@ -34,9 +34,11 @@ const (
 	MedianHistory = "median"
 	// AnchorHistory is of ratios to one ref, that all runs were compared with.
 	AnchorHistory = "ratio to one ref"
-	// ChainHistory is of the product of the ratios so far, where each run was compared
-	// with the one before it.
-	ChainHistory = "product of ratios"
+	// RatioHistory is of ratios, each to the ref that its run was compared with. Their
+	// product would be a level only if each run was compared with the one before it, which
+	// branches and their bases are not; and it would wander without any change, as the
+	// errors of all ratios add up in it. What one run alone has changed is in its verdict.
+	RatioHistory = "ratio to the ref of each run"
 )
 
 // A History is one metric of one workload over the runs that were kept.
@@ -129,12 +131,7 @@ func (h *History) ratios(runs []*perf.Result, metric string) bool {
 		return false
 	}
 	if h.Kind = AnchorHistory; len(refs) > 1 {
-		h.Kind = ChainHistory
-		level := 1.0
-		for i := range h.Points {
-			level *= h.Points[i].Value
-			h.Points[i].Value = level
-		}
+		h.Kind = RatioHistory
 	}
 	return true
 }

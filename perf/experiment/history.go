@@ -108,18 +108,23 @@ func point(r *perf.Result, value float64) Point {
 }
 
 // ratios takes the points from paired comparisons, and reports whether there are enough.
-// A ratio is free of the machine, so that runs of all machines count.
+// A ratio is free of the machine, so that runs of all machines count. Without the name of a
+// metric it is the one by which the newest of them was gated.
 func (h *History) ratios(runs []*perf.Result, metric string) bool {
+	for _, r := range slices.Backward(runs) {
+		if metric != "" {
+			break
+		}
+		if c := h.paired(r, func(c perf.Comparison) bool { return c.Gate }); c != nil {
+			metric = c.Metric
+		}
+	}
 	var refs []string
 	for _, r := range runs {
-		i := slices.IndexFunc(r.Comparisons, func(c perf.Comparison) bool {
-			named := metric == "" && c.Gate || c.Metric == metric
-			return c.Workload == h.Workload && c.Design == perf.Paired && named && c.Verdict != perf.Invalid && c.Ratio != nil && *c.Ratio > 0
-		})
-		if i < 0 {
+		c := h.paired(r, func(c perf.Comparison) bool { return c.Metric == metric })
+		if c == nil {
 			continue
 		}
-		c := r.Comparisons[i]
 		h.Metric = perf.Metric{Name: c.Metric, Unit: perf.Ratio, Better: c.Better}
 		h.Points = append(h.Points, point(r, *c.Ratio))
 		if !slices.Contains(refs, c.Old.Ref) {
@@ -134,6 +139,18 @@ func (h *History) ratios(runs []*perf.Result, metric string) bool {
 		h.Kind = RatioHistory
 	}
 	return true
+}
+
+// paired is the first paired comparison of the workload in a run that has a ratio and is
+// wanted; nil if there is none.
+func (h *History) paired(r *perf.Result, wanted func(perf.Comparison) bool) *perf.Comparison {
+	for i := range r.Comparisons {
+		c := &r.Comparisons[i]
+		if c.Workload == h.Workload && c.Design == perf.Paired && c.Verdict != perf.Invalid && c.Ratio != nil && *c.Ratio > 0 && wanted(*c) {
+			return c
+		}
+	}
+	return nil
 }
 
 // medians takes the points from the runs that measured the workload on this machine.

@@ -102,6 +102,29 @@ func TestHistoryOfRatios(t *testing.T) {
 	}
 }
 
+// TestHistoryOfOneMetric: by which metric a run was gated may change, and ratios of two
+// metrics are no series. That of the newest run is taken.
+func TestHistoryOfOneMetric(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	runs := compared(func(int) string { return "v1" }, noisy(r, 30, 1)...)
+	for i, run := range runs { // newest first
+		wall := run.Comparisons[0]
+		wall.Metric, wall.Ratio = "wall", new(2.0)
+		wall.Gate = i%2 == 1
+		run.Comparisons[0].Gate = !wall.Gate
+		run.Comparisons = append(run.Comparisons, wall)
+	}
+	h, err := NewHistory(runs, "w", "", "here")
+	if err != nil || h.Metric.Name != "cpu" || len(h.Points) != 30 {
+		t.Fatalf("%+v (%v), want 30 points of cpu", h, err)
+	}
+	for _, p := range h.Points {
+		if p.Value > 1.5 {
+			t.Fatalf("%v among the ratios of cpu is one of wall", p.Value)
+		}
+	}
+}
+
 // TestHistoryOfNoise: of histories without a change at most the stated share shows one,
 // whatever the runs were compared with.
 func TestHistoryOfNoise(t *testing.T) {

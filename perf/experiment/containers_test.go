@@ -181,6 +181,44 @@ func TestRecordedContainers(t *testing.T) {
 	}
 }
 
+// listeningEngine notes how long somebody listens to its events, of which there are none.
+type listeningEngine struct {
+	fakeEngine
+	listens *[]context.Context
+}
+
+func (listeningEngine) Info() container.Info { return container.Info{SharesClock: true} }
+
+func (e listeningEngine) Events(ctx context.Context, f container.EventFilter) (*container.EventStream, error) {
+	events := make(chan container.Event)
+	if !f.Until.IsZero() {
+		close(events)
+		return &container.EventStream{C: events}, nil
+	}
+	*e.listens = append(*e.listens, ctx)
+	context.AfterFunc(ctx, func() { close(events) })
+	return &container.EventStream{C: events}, nil
+}
+
+// TestRecordingEnds: also where what else is measured at the end fails.
+func TestRecordingEnds(t *testing.T) {
+	broken := errors.New("broken")
+	for _, want := range []error{nil, broken} {
+		var listens []context.Context
+		inner := Runner{Extra: func(context.Context) (Observation, error) { return Observation{}, want }}
+		r := Containers{Engine: listeningEngine{listens: &listens}}.Recorded(inner)
+		if err := r.Setup(t.Context()); err != nil || len(listens) != 1 {
+			t.Fatalf("%d listen: %v", len(listens), err)
+		}
+		if _, err := r.Extra(t.Context()); !errors.Is(err, want) {
+			t.Errorf("error %v, want %v", err, want)
+		}
+		if listens[0].Err() == nil {
+			t.Errorf("somebody listens still after %v", want)
+		}
+	}
+}
+
 // probeImage is the image of the probe under this test's mark, removed at its end.
 func probeImage(t *testing.T, c Containers) string {
 	t.Helper()

@@ -209,6 +209,25 @@ func TestOneSideWaits(t *testing.T) {
 	}
 }
 
+// TestNoChangeOfCPUTellsOfWall: a command that computes for most of its time and waits for
+// longer than before is the same by CPU time. The reader learns that it is not by wall.
+func TestNoChangeOfCPUTellsOfWall(t *testing.T) {
+	for name, row := range map[string]struct {
+		wait time.Duration
+		want string
+	}{
+		"longer":  {3 * ms, "wall time"},
+		"as ever": {0, ""},
+	} {
+		a := newArena()
+		r := a.run(t, a.comparer(), Pairing{Workload: "w", Old: a.arm("A", 20*ms, 0), New: a.arm("B", 20*ms, row.wait), Budget: time.Minute})
+		c := gated(r)[0]
+		if c.Metric != "cpu" || c.Verdict != perf.NoChange || !strings.Contains(c.Reason, row.want) || row.want == "" && c.Reason != "" {
+			t.Errorf("%s: %s by %s: %q, want %q in it", name, c.Verdict, c.Metric, c.Reason, row.want)
+		}
+	}
+}
+
 // TestCPUCertifiesNothingForWaiting: the CPU time of a command that waits is the same,
 // and that is no "no change".
 func TestCPUCertifiesNothingForWaiting(t *testing.T) {
@@ -512,7 +531,7 @@ func TestSelfTestKnows(t *testing.T) {
 
 // TestSelfTestCutShort: what was interrupted has proved nothing, however well it went.
 func TestSelfTestCutShort(t *testing.T) {
-	for parts := range len(selfTestCases) {
+	for parts := range selfTestCases {
 		a := newArena()
 		a.noise = 0.005
 		ctx, cancel := context.WithCancel(t.Context())

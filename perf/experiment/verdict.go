@@ -99,12 +99,28 @@ func (m *match) decide(c *perf.Comparison, p *pairSeries) {
 	switch {
 	case c.Verdict == perf.NoChange && m.rule.cannotCertify(p.metric):
 		c.Verdict, c.Reason = perf.VerdictUnsure, "the command mostly waits, and CPU time cannot see whether it waits longer"
+	case c.Verdict == perf.NoChange && c.Gate && p.metric == perf.CPU && m.wallIsSlower():
+		c.Reason = "wall time, which does not decide here, is SLOWER by its own pairs: what computes as much may wait for longer (-metric=wall)"
 	case c.Verdict == perf.VerdictUnsure && c.Gate:
 		c.Needed, _ = p.paired.Needed()
 		if m.why != "" {
 			c.Reason = m.why + ": " + c.Reason
 		}
 	}
+}
+
+// wallIsSlower reports whether wall time is SLOWER by itself, where it does not gate. It
+// changes no verdict, as those go by what was fixed before the first pair.
+func (m *match) wallIsSlower() bool {
+	if m.rule.has(perf.Wall) {
+		return false
+	}
+	for _, p := range m.series {
+		if p.metric == perf.Wall {
+			return p.paired.Verdict() == perf.Slower
+		}
+	}
+	return false
 }
 
 // notMeasured begins the reason of a comparison without a new value.

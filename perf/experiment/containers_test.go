@@ -219,6 +219,22 @@ func TestRecordingEnds(t *testing.T) {
 	}
 }
 
+// TestContainersByAnotherClock: of containers that no run seems to have made the reader is
+// told why.
+func TestContainersByAnotherClock(t *testing.T) {
+	began := time.Now()
+	list := []container.Timeline{{ID: "1", Create: began.Add(time.Hour), Start: began.Add(time.Hour + time.Second)}}
+	r := recorded{Containers: Containers{Engine: fakeEngine{}}, runs: []span{{began, began.Add(time.Minute)}}}
+	var o Observation
+	if r.count(&o, list); len(o.Values) != 0 || len(o.Warnings) != 1 || !strings.Contains(o.Warnings[0].Text, "clock") {
+		t.Errorf("%+v", o)
+	}
+	r.Engine, o = listeningEngine{}, Observation{}
+	if r.count(&o, list); len(o.Values)+len(o.Warnings) != 0 {
+		t.Errorf("of a container that was made outside of the runs, by the same clock: %+v", o)
+	}
+}
+
 // probeImage is the image of the probe under this test's mark, removed at its end.
 func probeImage(t *testing.T, c Containers) string {
 	t.Helper()

@@ -104,8 +104,11 @@ func (r *recorded) count(o *Observation, list []container.Timeline) {
 			o.Values = append(o.Values, phasesOf(l)...)
 		}
 	}
-	if counted > 0 {
+	switch {
+	case counted > 0:
 		o.Values = append(o.Values, Value{perf.Containers, float64(counted) / float64(len(r.runs))})
+	case len(list) > 0 && len(r.runs) > 0 && !r.Engine.Info().SharesClock:
+		o.warn(perf.WarnNotMeasured, "the containers that it makes: by the engine's clock, none of %d was created in a run; does it differ from this machine's?", len(list))
 	}
 }
 

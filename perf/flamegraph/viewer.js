@@ -274,7 +274,7 @@ function cells(text) {
 function fit(text, width) {
   const room = Math.floor((width - 6) / charWidth);
   if (room < 3) return '';
-  for (let k = 0; k < 2 && cells(text) > room; k++) text = brief(text);
+  for (let k = 0; k < 3 && cells(text) > room; k++) text = brief(text);
   if (cells(text) <= room) return text;
   let out = '', count = 0, used = 0;
   for (const c of text) {
@@ -286,8 +286,11 @@ function fit(text, width) {
   return out;
 }
 // brief leaves out the outermost part of where a function is from: all directories of a
-// Go package, then the package; all modules of Rust and C++ but the last, then that too.
+// Go package, then the package, then the receiver; all modules of Rust and C++ but the
+// last, then that too.
 function brief(text) {
+  const receiver = text[0] === '(' ? text.indexOf(').') : -1;
+  if (receiver > 0 && receiver < text.length - 2) return text.slice(receiver + 2);
   const at = text.search(/[(\[<{ ]/), head = at < 0 ? text : text.slice(0, at);
   if (head.includes('/')) return text.slice(head.lastIndexOf('/') + 1);
   let last = head.lastIndexOf('::');

@@ -30,8 +30,9 @@ type ClassShare struct {
 	// classes add up to the total. Share is Weight over the total.
 	Weight int64
 	Share  float64
-	// Inclusive is the share of stacks on which any frame matches the class, whatever
-	// class they are counted in: JSON under a call of Docker is in both.
+	// Inclusive is the share of stacks on which any frame claims its callees for the
+	// class, or the last one its own weight, whatever class they are counted in: JSON under
+	// a call of Docker is in both.
 	Inclusive float64
 	// Leaders are the names of up to three functions that have most of the exclusive
 	// weight, as evidence: each is the frame that a rule matched, and not what it calls.
@@ -126,16 +127,34 @@ func (r *classRun) all() {
 		c := claim{frame: -1}
 		if n.Frame >= 0 {
 			c = r.claims[n.Parent]
+			r.claims[i] = c
 			m := r.matches[n.Frame]
-			if m.strength > 0 && m.strength >= c.strength {
+			if r.takes(m, c) {
 				c = claim{m.class, m.strength, n.Frame}
 			}
-			if m.strength > 0 && onStack.push(n.Depth, int32(m.class)) {
+			if m.own {
+				r.inclusiveOwn(onStack, n, m)
+			} else if r.claims[i] = c; m.strength > 0 && onStack.push(n.Depth, int32(m.class)) {
 				r.inclusive[m.class] += n.Cum
 			}
 		}
-		r.claims[i] = c
 		r.count(n, c)
+	}
+}
+
+// takes reports whether a frame takes a stack over from its callers.
+func (r *classRun) takes(m match, c claim) bool {
+	if m.strength == 0 || m.strength < c.strength {
+		return false
+	}
+	to, from := r.rules.classes[m.class], r.rules.classes[c.class]
+	return c.strength == 0 || to.Name != "other" || to.Group != from.Group
+}
+
+// inclusiveOwn counts what a frame has by itself, unless a caller has counted it.
+func (r *classRun) inclusiveOwn(s *onStack, n *Node, m match) {
+	if s.count[m.class] == 0 {
+		r.inclusive[m.class] += n.Flat
 	}
 }
 

@@ -33,6 +33,7 @@ type rule struct {
 	class                  uint16
 	strength               uint8
 	symbol, module, kernel string
+	own                    bool  // it claims the weight of the frame alone
 	needs                  pairs // of the name
 }
 
@@ -40,6 +41,7 @@ type rule struct {
 type match struct {
 	class    uint16
 	strength uint8
+	own      bool
 }
 
 // strengths are the kinds of sections, the weakest first.
@@ -127,6 +129,8 @@ func (r *Rules) pattern(line string, section rule) error {
 			target, word = &section.kernel, rest
 		} else if rest, ok := strings.CutPrefix(word, "symbol:"); ok {
 			target, word = &section.symbol, rest
+		} else if rest, ok := strings.CutPrefix(word, "own:"); ok {
+			target, word, section.own = &section.symbol, rest, true
 		}
 		if *target != "" {
 			*target += " "
@@ -177,7 +181,7 @@ func (p *pairs) has(other *pairs) bool {
 
 // match finds the first rule, the strongest first, that a frame matches.
 func (r *Rules) match(f Frame) match {
-	name := f.Label()
+	name := bareName(f.Label())
 	if name == "" {
 		return match{}
 	}
@@ -185,10 +189,26 @@ func (r *Rules) match(f Frame) match {
 	has.add(name)
 	for _, i := range r.byFirst[name[0]] {
 		if rule := &r.rules[i]; has.has(&rule.needs) && rule.matches(f, name) {
-			return match{rule.class, rule.strength}
+			return match{rule.class, rule.strength, rule.own}
 		}
 	}
 	return match{}
+}
+
+// bareName cuts off what linkers and compilers put behind the name of a function.
+func bareName(name string) string {
+	if at := strings.IndexByte(name, '@'); at > 0 {
+		name = name[:at]
+	}
+	if strings.IndexByte(name, '.') <= 0 {
+		return name
+	}
+	for _, mark := range []string{".isra.", ".constprop.", ".part.", ".cold", ".llvm."} {
+		if at := strings.Index(name, mark); at > 0 {
+			name = name[:at]
+		}
+	}
+	return name
 }
 
 func (r *rule) matches(f Frame, name string) bool {

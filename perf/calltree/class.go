@@ -41,8 +41,12 @@ type ClassShare struct {
 
 // A Classification is a tree with the class of every node.
 type Classification struct {
-	Classes []Class  // by number; those of the rules, in their order, then Compute
-	ByFrame []uint16 // by frame of the tree: the class that the frame alone would give
+	Classes []Class // by number: Compute, OtherSystemCalls, then those of the rules in their order
+	// ByNode is the class of each node's own weight, in the tree of callees: what a stack
+	// that ends there is counted in.
+	ByNode []uint16
+	// ByFrame is the class that each frame of the tree would have by itself.
+	ByFrame []uint16
 	// Shares of the classes that have any, the greatest exclusive weight first.
 	Shares []ClassShare
 }
@@ -55,8 +59,8 @@ func (t *Tree) Classify(rules *Rules) *Classification {
 	if t.Inverted {
 		t = t.Invert()
 	}
-	c := &Classification{Classes: rules.classes, ByFrame: make([]uint16, len(t.Frames))}
-	run := classRun{tree: t, rules: rules, matches: make([]match, len(t.Frames)), claims: make([]claim, len(t.Nodes)),
+	c := &Classification{Classes: rules.classes, ByFrame: make([]uint16, len(t.Frames)), ByNode: make([]uint16, len(t.Nodes))}
+	run := classRun{tree: t, rules: rules, byNode: c.ByNode, matches: make([]match, len(t.Frames)), claims: make([]claim, len(t.Nodes)),
 		exclusive: make([]int64, len(rules.classes)), inclusive: make([]int64, len(rules.classes)),
 		leaders: make([]map[int32]int64, len(rules.classes))}
 	for i, f := range t.Frames {
@@ -113,6 +117,7 @@ type classRun struct {
 	rules                *Rules
 	matches              []match // by frame
 	claims               []claim // by node
+	byNode               []uint16
 	exclusive, inclusive []int64 // by class
 	leaders              []map[int32]int64
 }
@@ -138,8 +143,20 @@ func (r *classRun) all() {
 				r.inclusive[m.class] += n.Cum
 			}
 		}
+		if c.strength == 0 {
+			c = r.unclaimed(n)
+		}
+		r.byNode[i] = c.class
 		r.count(n, c)
 	}
+}
+
+// unclaimed is the claim of a stack that no rule matches.
+func (r *classRun) unclaimed(n *Node) claim {
+	if n.Frame < 0 {
+		return claim{class: r.rules.compute(), frame: -1}
+	}
+	return claim{class: r.rules.fallback(r.tree.Frames[n.Frame]), frame: n.Frame}
 }
 
 // takes reports whether a frame takes a stack over from its callers.
@@ -163,11 +180,6 @@ func (r *classRun) count(n *Node, c claim) {
 		return
 	}
 	if c.strength == 0 {
-		c.frame = n.Frame
-		c.class = r.rules.compute()
-		if n.Frame >= 0 {
-			c.class = r.rules.fallback(r.tree.Frames[n.Frame])
-		}
 		r.inclusive[c.class] += n.Flat
 	}
 	r.exclusive[c.class] += n.Flat

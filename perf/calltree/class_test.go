@@ -122,6 +122,15 @@ func TestSharesAddUp(t *testing.T) {
 		if weight != tr.Total() || math.Abs(share-1) > 1e-12 || math.Abs(groups-1) > 1e-12 {
 			t.Errorf("exclusive weights add up to %d of %d, shares to %g, those of the groups to %g", weight, tr.Total(), share, groups)
 		}
+		byNode := map[calltree.Class]int64{}
+		for i, n := range tr.Nodes {
+			byNode[c.Classes[c.ByNode[i]]] += n.Flat
+		}
+		for _, s := range c.Shares {
+			if byNode[s.Class] != s.Weight {
+				t.Errorf("%s: the nodes have %d, the share is of %d", s.Class, byNode[s.Class], s.Weight)
+			}
+		}
 		first := c.Shares[0]
 		if first.Class != calltree.Compute || len(first.Leaders) != 1 || first.Leaders[0] != "work" {
 			t.Errorf("the greatest share is %+v", first)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func (d document) names(t testing.TB) []string {
 	var names []string
 	var before []uint16
 	for i := 0; i < len(data.Names); i += 2 {
-		name := append(before[:int(data.Names[i].(float64)):int(data.Names[i].(float64))], utf16.Encode([]rune(data.Names[i+1].(string)))...)
+		name := slices.Concat(before[:int(data.Names[i].(float64))], utf16.Encode([]rune(data.Names[i+1].(string))))
 		names = append(names, string(utf16.Decode(name)))
 		before = name
 	}
@@ -110,6 +111,40 @@ func TestStaticPicture(t *testing.T) {
 	}
 	if got := bytes.Count(draw(t, treeOf(t, lines...), flamegraph.Options{}), []byte("v17h-")); got != 250 {
 		t.Errorf("the static picture of 1,000 equal frames has %d boxes, want 250", got)
+	}
+}
+
+func TestFit(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		room int
+		want string
+	}{
+		{"main", 4, "main"},
+		{"main", 3, "ma…"},
+		{"main", 2, ""},
+		{"github.com/docker/docker/client.(*Client).ContainerStart", 60, "github.com/docker/docker/client.(*Client).ContainerStart"},
+		{"github.com/docker/docker/client.(*Client).ContainerStart", 40, "client.(*Client).ContainerStart"},
+		{"github.com/docker/docker/client.(*Client).ContainerStart", 25, "(*Client).ContainerStart"},
+		{"github.com/docker/docker/client.(*Client).ContainerStart", 14, "ContainerStart"},
+		{"github.com/docker/docker/client.(*Client).ContainerStart", 8, "Contain…"},
+		{"slices.SortFunc[go.shape.[]int32,go.shape.int32]", 20, "SortFunc[go.shape.[…"},
+		{"tokio::runtime::scheduler::multi_thread::worker::Context::run", 20, "Context::run"},
+		{"tokio::runtime::scheduler::multi_thread::worker::Context::run", 5, "run"},
+		{"<tokio::sync::mpsc::Rx<T> as core::future::Future>::poll", 20, "poll"},
+		{"std::function<void (int)>::operator()", 20, "function<void (int)…"},
+		{"finish_task_switch.isra.0", 20, "finish_task_switch"},
+		{"__libc_start_main@@GLIBC_2.34", 20, "__libc_start_main"},
+		{"[libc.so.6]", 8, "[libc.s…"},
+		{"日本語の関数", 12, "日本語の関数"},
+		{"日本語の関数", 7, "日本語…"},
+		{"関数", 3, ""},
+		{"..a", 2, ""},
+		{"a.", 3, "a."},
+	} {
+		if got := flamegraph.Fit(c.name, c.room); got != c.want {
+			t.Errorf("%q in %d places is %q, want %q", c.name, c.room, got, c.want)
+		}
 	}
 }
 

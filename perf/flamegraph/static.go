@@ -188,7 +188,7 @@ func (p *picture) appendLabel(b []byte, n *node, x float64, y int, width float64
 	if n.frame >= 0 {
 		name = label(p.names[n.frame])
 	}
-	text := fit(name, width)
+	text := fit(name, int((width-6)/charWidth))
 	if text == "" {
 		return b
 	}
@@ -209,13 +209,15 @@ func label(name string) string {
 	return name
 }
 
-// fit shortens a name to a width in pixels: first by leaving out where the function is
+// fit shortens a name to so many places of a monospace font: first by leaving out where the function is
 // from, then by cutting its end off. It is empty where not even a few characters have
 // room. The functions of the same names in the viewer agree with these.
-func fit(name string, width float64) string {
-	room := int((width - 6) / charWidth)
+func fit(name string, room int) string {
 	if room < 3 {
 		return ""
+	}
+	if cells(name) > room {
+		name = bare(name)
 	}
 	for k := 0; k < 3 && cells(name) > room; k++ {
 		name = brief(name)
@@ -253,10 +255,25 @@ func cell(r rune) int {
 	return 1
 }
 
+// bare cuts off what linkers and compilers put behind a name.
+func bare(name string) string {
+	for _, mark := range []string{"@", ".isra.", ".constprop.", ".part.", ".cold", ".llvm."} {
+		if at := strings.Index(name, mark); at > 0 {
+			name = name[:at]
+		}
+	}
+	return name
+}
+
 // brief leaves out the outermost part of where a function is from: all directories of a
 // Go package, then the package, then the receiver; all modules of Rust and C++ but the
 // last, then that too.
 func brief(name string) string {
+	if strings.HasPrefix(name, "<") {
+		if at := strings.LastIndex(name, ">::"); at >= 0 {
+			return name[at+3:]
+		}
+	}
 	if strings.HasPrefix(name, "(") {
 		if at := strings.Index(name, ")."); at > 0 && at < len(name)-2 {
 			return name[at+2:]

@@ -69,7 +69,8 @@ var owners = map[string][]string{
 	"github.com/docker/docker":         {"perf/container"},
 	"github.com/containerd/errdefs":    {"perf/container"},
 	"github.com/fatih/color":           {"perf/report"},
-	"github.com/google/pprof":          {"perf/profileio", "perf/calltree", "perf/perfdata"},
+	"github.com/google/pprof":          {"perf/profileio", "perf/calltree", "perf/perfdata", "perf/profiler", "perf/targets"},
+	"github.com/klauspost/compress":    {"perf/profileio"},
 	"github.com/mattn/go-isatty":       {"perf/report"},
 	"github.com/BurntSushi/toml":       {"perf/subject/cleanroom", "perf/targets"}, // the subject is a program of its own
 	"github.com/fsnotify/fsnotify":     {"perf/subject/cleanroom"},

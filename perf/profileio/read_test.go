@@ -210,7 +210,7 @@ func TestFoldedQuirks(t *testing.T) {
 }
 
 // TestHeapRecordings holds the readers against what heaptrack_print and DHAT themselves
-// say of the recordings (heaptrack 1.4, valgrind 3.19, testdata/alloc.c).
+// say of the recordings (heaptrack 1.4, valgrind 3.19, ../profiler/testdata/alloc.c).
 func TestHeapRecordings(t *testing.T) {
 	for _, tc := range []struct {
 		file string

@@ -97,7 +97,7 @@ func withUnit(s string) string {
 
 // command takes the command of -cmd.
 func (t *profileTask) command() (err error) {
-	a := suite.AdHoc{Command: t.cmd, Runs: 1}
+	a := suite.AdHoc{Command: t.cmd, Runs: 1, Timeout: t.limit}
 	if t.suite, err = a.Suite(); err != nil {
 		return err
 	}
@@ -269,14 +269,9 @@ func (p *profiling) workload(ctx context.Context, step suite.Step, processes exp
 	if err := r.Setup(ctx); err != nil {
 		return fmt.Errorf("%s: %w", step.Name, err)
 	}
-	var seen usage
-	if p.task.limit == 0 || p.task.cmd == "" {
-		p.status.Announce(step.Name + ": one run as it is")
-		o, err := r.Run(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", step.Name, err)
-		}
-		seen = usageOf(o)
+	seen, err := p.asItIs(ctx, step, r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", step.Name, err)
 	}
 	kinds := p.kinds(seen)
 	options := p.recorder(step, seen)
@@ -288,6 +283,19 @@ func (p *profiling) workload(ctx context.Context, step suite.Step, processes exp
 		}
 	}
 	return failed
+}
+
+// asItIs looks at one run. A command of the user's that does not end within -seconds is
+// ended then, and is recorded for as long.
+func (p *profiling) asItIs(ctx context.Context, step suite.Step, r experiment.Runner) (usage, error) {
+	p.status.Announce(step.Name + ": one run as it is")
+	began := time.Now()
+	o, err := r.Run(ctx)
+	if limit := p.task.limit; err != nil && ctx.Err() == nil && p.task.cmd != "" && limit > 0 && time.Since(began) >= limit {
+		p.say("it does not end within %s, so it is ended then", limit)
+		return usage{}, nil
+	}
+	return usageOf(o), err
 }
 
 // usage is what one run took, in seconds; zero means that it was not looked at.

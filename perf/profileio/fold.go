@@ -37,14 +37,26 @@ func writeFolded(w io.Writer, folded map[string]int64) error {
 		}
 	}
 	slices.Sort(stacks)
-	out := bufio.NewWriterSize(w, chunk)
+	out := foldedWriter{w: bufio.NewWriterSize(w, chunk)}
 	for _, s := range stacks {
-		out.WriteString(s)
-		out.WriteByte(' ')
-		out.WriteString(strconv.FormatInt(folded[s], 10))
-		out.WriteByte('\n')
+		if err := out.write(s, folded[s]); err != nil {
+			return err
+		}
 	}
-	return out.Flush()
+	return out.w.Flush()
+}
+
+// foldedWriter writes lines of folded stacks.
+type foldedWriter struct {
+	w    *bufio.Writer
+	line []byte
+}
+
+func (f *foldedWriter) write(stack string, weight int64) error {
+	f.line = append(append(f.line[:0], stack...), ' ')
+	f.line = append(strconv.AppendInt(f.line, weight, 10), '\n')
+	_, err := f.w.Write(f.line)
+	return err
 }
 
 // rightName is what a person calls a function.

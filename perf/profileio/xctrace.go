@@ -198,12 +198,12 @@ func (r *xctraceReader) value(e xml.StartElement) (int64, error) {
 			return 0, err
 		}
 		v, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-		if err != nil || v < 0 || v > 1<<53 {
-			line, _ := r.xml.InputPos()
-			r.report.fault(r.file, line, "the weight %q is no number", text)
-			return 0, nil
+		if err == nil && v >= 0 && v <= 1<<53 {
+			return v, nil
 		}
-		return v, nil
+		line, _ := r.xml.InputPos()
+		r.report.fault(r.file, line, "the weight %q is no number", text)
+		return 0, nil
 	})
 }
 

@@ -87,12 +87,12 @@ func recordPerf(ctx context.Context, c Command, o Options, kind Kind) (*Recordin
 	var used callGraph
 	for more := true; more; {
 		rec, err := r.record(ctx, graph)
-		if err != nil && !(errors.Is(err, ErrNothing) && o.Repeat > r.o.Repeat) {
-			return nil, err
-		}
-		if err != nil {
+		if errors.Is(err, ErrNothing) && o.Repeat > r.o.Repeat {
 			used = graph // a longer look may see something
 			break
+		}
+		if err != nil {
+			return nil, err
 		}
 		rec.Tool, rec.Mode = version, graph.String()
 		if best == nil || rec.Quality.Rooted > best.Quality.Rooted {
@@ -210,7 +210,7 @@ func (r perfRun) record(ctx context.Context, graph callGraph) (rec *Recording, e
 		return nil, err
 	}
 	if info, serr := os.Stat(r.data); serr != nil || info.Size() == 0 {
-		return nil, fmt.Errorf("perf record has recorded nothing (%v):\n  %s", cmp.Or(out.err, serr), out.out.last(12))
+		return nil, fmt.Errorf("perf record has recorded nothing: %w\n  %s", cmp.Or(out.err, serr, ErrNothing), out.out.last(12))
 	}
 	if err := out.failure(r.c); err != nil {
 		return nil, err

@@ -110,7 +110,7 @@ func profileClasses(out *writer, v ProfileView, st Style) {
 	rows := &table{head: []string{"share", "class of bottleneck", "mostly in"}, align: []align{right, left, left}}
 	for _, s := range v.Classes.Shares {
 		if s.Share >= minShare {
-			rows.add(shareOf(s.Share), s.Class.String(), strings.Join(s.Leaders, ", "))
+			rows.add(shareOf(s.Share), s.String(), strings.Join(s.Leaders, ", "))
 		}
 	}
 	out.printf("\n%s\n", st.bold("Classes"))

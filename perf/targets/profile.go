@@ -63,7 +63,9 @@ func profiled(ctx context.Context, o profileOptions) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%s: no profile was finished", interrupted(ctx))
 	}
-	return bare(errors.Join(err, p.space.Close()))
+	err = errors.Join(err, p.space.Close())
+	_ = os.Remove(p.dir) // only an empty folder goes: nothing was recorded
+	return bare(err)
 }
 
 // task decides what is recorded. Whatever makes no sense is an error before anything runs.

@@ -39,7 +39,7 @@ func (p *profiling) keep(rec *profiler.Recording, first bool) error {
 		return err
 	}
 	view.Recording = rec
-	paths, err := writeProfile(dir, p.task.name+" ("+string(rec.Kind)+")", rec.Profile, view)
+	paths, err := writeProfile(dir, p.task.name+" ("+string(rec.Kind)+")", rec.Profile)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func look(p *profile.Profile, name string) (report.ProfileView, error) {
 
 // writeProfile writes a profile in the three forms that other tools read: the picture
 // comes first in paths.
-func writeProfile(dir, title string, p *profile.Profile, view report.ProfileView) (paths []string, err error) {
+func writeProfile(dir, title string, p *profile.Profile) (paths []string, err error) {
 	value, err := calltree.SampleIndex(p, "")
 	if err != nil {
 		return nil, err

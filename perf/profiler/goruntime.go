@@ -59,6 +59,10 @@ func recordRuntime(ctx context.Context, c Command, o Options, kind Kind) (*Recor
 	if err != nil {
 		return nil, err
 	}
+	if kind == KindHeap || c.Profiles == "" { // of one file, only the last run would stay
+		o.Repeat = 1
+	}
+	runs := 0
 	for _, cmd := range commands {
 		for range max(o.Repeat, 1) {
 			out, err := run(ctx, cmd, o.Duration)
@@ -68,12 +72,18 @@ func recordRuntime(ctx context.Context, c Command, o Options, kind Kind) (*Recor
 			if err := out.failure(c); err != nil {
 				return nil, err
 			}
-			if out.ended || len(commands) > 1 || c.Profiles == "" {
-				break // of one file, only the last run would stay
+			runs++
+			if out.ended {
+				break
 			}
 		}
 	}
-	return mergeFiles(dir, kind, c)
+	rec, err := mergeFiles(dir, kind, c)
+	if err != nil {
+		return nil, err
+	}
+	rec.Runs = max(runs/len(commands), 1) // go test has a command for each package
+	return rec, nil
 }
 
 // runtimeCommands are the commands that write into dir. go test writes a profile for one

@@ -39,9 +39,6 @@ func toolVersion(ctx context.Context, path string) string {
 
 // recordHeap runs a recorder around the command and reads what it leaves.
 func recordHeap(ctx context.Context, wrapped, c Command, o Options, pattern, tool, mode string) (*Recording, error) {
-	if o.Repeat > 1 {
-		o.note("a profile of memory is of one run")
-	}
 	out, err := run(ctx, wrapped, o.Duration)
 	if err != nil {
 		return nil, err
@@ -60,7 +57,7 @@ func recordHeap(ctx context.Context, wrapped, c Command, o Options, pattern, too
 	if err != nil {
 		return nil, err
 	}
-	rec.Kind, rec.Tool, rec.Mode = KindHeap, tool, mode
+	rec.Kind, rec.Tool, rec.Mode, rec.Runs = KindHeap, tool, mode, 1
 	return rec, rec.assess(false)
 }
 

@@ -129,6 +129,8 @@ func (r perfRun) again(ctx context.Context, first *Recording, graph callGraph, v
 	}
 	if first != nil {
 		take(first)
+	} else {
+		sum.Runs++ // it was made, and gave no sample
 	}
 	began := time.Now()
 	for range min(runs, maxSeparate) {
@@ -136,7 +138,9 @@ func (r perfRun) again(ctx context.Context, first *Recording, graph callGraph, v
 		switch {
 		case err == nil:
 			take(rec)
-		case !errors.Is(err, ErrNothing):
+		case errors.Is(err, ErrNothing):
+			sum.Runs++
+		default:
 			return nil, err
 		}
 		if time.Since(began) > separateTime {
@@ -157,6 +161,7 @@ func (r perfRun) again(ctx context.Context, first *Recording, graph callGraph, v
 func (r *Recording) add(other *Recording) {
 	a, b := &r.Report, other.Report
 	a.Format, a.Event, a.Others = b.Format, b.Event, b.Others
+	r.Runs += other.Runs
 	a.Samples += b.Samples
 	a.Lost += b.Lost
 	a.Waits.Blocked += b.Waits.Blocked
@@ -263,7 +268,7 @@ func (r perfRun) read(ctx context.Context) (*Recording, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting perf script: %w", err)
 	}
-	rec := &Recording{Kind: r.kind}
+	rec := &Recording{Kind: r.kind, Runs: max(r.o.Repeat, 1)}
 	var rerr error
 	rec.Profile, rec.Report, rerr = profileio.Read(text, "perf script", profileio.Options{Threads: true, OffCPU: r.kind == KindOffCPU})
 	_, _ = io.Copy(io.Discard, text) // so that perf does not wait for a reader that has given up

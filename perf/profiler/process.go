@@ -14,6 +14,10 @@ import (
 // grace is how long a recorder may take to write what it has, once it is told to end.
 const grace = 30 * time.Second
 
+// patience is how long a subject may take to end by itself when the recorder is told to.
+// It is less than Mage's five seconds after Ctrl-C.
+const patience = time.Second
+
 // keptOutput is how much of the end of a command's output is kept for errors.
 const keptOutput = 16 << 10
 
@@ -73,6 +77,21 @@ func run(ctx context.Context, c Command, limit time.Duration) (*outcome, error) 
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, &o.out, &o.out
 	cmd.WaitDelay = grace
 	inGroup(cmd)
+	interrupt := cmd.Cancel
+	cmd.Cancel = func() error {
+		if interrupt == nil {
+			return cmd.Process.Kill()
+		}
+		// A subject can ignore what ends the recorder, which then waits for it. Nobody
+		// reads what a recorder writes whose context has ended.
+		time.AfterFunc(patience, func() {
+			killBelow(cmd.Process.Pid)
+			if ctx.Err() != nil {
+				killGroup(cmd)
+			}
+		})
+		return interrupt()
+	}
 	// The kernel ends a child with the thread that has started it, and not with the
 	// process, so the thread must not go before.
 	runtime.LockOSThread()

@@ -59,7 +59,8 @@ type Options struct {
 	// Duration ends the recording, and the command with it; 0 waits for its end.
 	Duration time.Duration
 	// Repeat runs the command so often, one after the other; 0 means once. It is how a
-	// program that takes milliseconds gives enough samples. perf alone can do so.
+	// program that takes milliseconds gives enough samples. A profile of the heap is
+	// complete as it is, and always of one run.
 	Repeat int
 	// Note is called with a sentence when something is tried in another way.
 	Note func(string)
@@ -77,9 +78,12 @@ type Recording struct {
 	Profile *profile.Profile
 	// Tool is what recorded it, with its version, and Mode how it found the callers.
 	Tool, Mode string
-	Report     profileio.Report
-	Quality    Quality
-	Notes      []string
+	// Runs is how many runs of the command are in it. One that was ended counts; a
+	// profile that a server has sent is of none.
+	Runs    int
+	Report  profileio.Report
+	Quality Quality
+	Notes   []string
 }
 
 // Quality says how far a profile can be believed. Shares are of the weight of the

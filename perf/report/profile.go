@@ -42,7 +42,11 @@ func Profile(w io.Writer, v ProfileView, st Style) error {
 
 func profileHead(out *writer, v ProfileView, st Style) {
 	t := v.Tree
-	out.printf("%s\n", st.bold(fmt.Sprintf("%s: %s of %s", clean(v.Name), weight(t.Unit, float64(t.Total())), clean(t.Unit.Type))))
+	runs := ""
+	if v.Recording != nil && v.Recording.Runs > 1 {
+		runs = fmt.Sprintf(" in %d runs", v.Recording.Runs)
+	}
+	out.printf("%s\n", st.bold(fmt.Sprintf("%s: %s of %s%s", clean(v.Name), weight(t.Unit, float64(t.Total())), clean(t.Unit.Type), runs)))
 	if r := v.Recording; r != nil {
 		out.printf("recorded by %s; %s\n", clean(r.Tool), clean(r.Mode))
 		out.printf("%s samples, %d lost; %.1f %% of the stacks reach their root; %.1f %% of the weight has no name\n",

@@ -356,7 +356,10 @@ var recorders = map[profiler.Kind]func(context.Context, profiler.Command, profil
 // kind records one kind of profile, keeps it and prints it.
 func (p *profiling) kind(ctx context.Context, kind profiler.Kind, all []profiler.Kind, step suite.Step, processes experiment.Processes, o profiler.Options) error {
 	runs := ""
-	if o.Repeat > 1 && kind != profiler.KindHeap {
+	if kind == profiler.KindHeap {
+		o.Repeat = 1
+	}
+	if o.Repeat > 1 {
 		runs = fmt.Sprintf(", up to %d runs", o.Repeat)
 	}
 	p.status.Announce(fmt.Sprintf("%s: recording a profile (%s%s)", step.Name, kind, runs))

@@ -558,6 +558,31 @@ func TestSelfTestCutShort(t *testing.T) {
 	}
 }
 
+// TestSlowdownIsOfTheWhole: of a program whose start takes as long as its hashes, a
+// slowdown takes twice as many more as of the hashes alone.
+func TestSlowdownIsOfTheWhole(t *testing.T) {
+	const hash, n = time.Microsecond, 10_000
+	program := func(start time.Duration) func(int) (Observation, error) {
+		return func(count int) (Observation, error) {
+			cpu := start + time.Duration(count)*hash
+			return Observation{Wall: cpu, Values: []Value{{Metric: perf.CPU, Value: cpu.Seconds()}}}, nil
+		}
+	}
+	for start, want := range map[time.Duration]float64{0: n, n * hash: 2 * n} {
+		if got, err := WorkOfWhole(n, program(start)); err != nil || got < 0.999*want || got > 1.001*want {
+			t.Errorf("with a start of %v: %v hashes (%v), want %v", start, got, err, want)
+		}
+	}
+	blind := func(int) (Observation, error) { return Observation{}, nil }
+	if got, err := WorkOfWhole(n, blind); err != nil || got != n {
+		t.Errorf("without CPU times: %v hashes (%v), want %v", got, err, n)
+	}
+	broken := errors.New("broken")
+	if _, err := WorkOfWhole(n, func(int) (Observation, error) { return Observation{}, broken }); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+}
+
 func TestDetectableEffect(t *testing.T) {
 	source := rand.New(rand.NewPCG(3, 4))
 	sample := func(noise float64) (older, newer perf.Sample) {

@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
@@ -41,21 +39,11 @@ func gitCommand(dir string, args ...string) measure.Command {
 // git runs git in dir and returns what it prints. It runs like a measured command, so
 // that an interruption gives it time to tidy up and ends what it has started, too.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
-	var stdout bytes.Buffer
-	cmd := gitCommand(dir, args...)
-	cmd.OnOutput = func(stream int, p []byte, _ time.Time) {
-		if stream == measure.Stdout {
-			stdout.Write(p)
-		}
-	}
-	run, err := cmd.Run(ctx)
-	if err == nil {
-		err = run.Err()
-	}
+	run, stdout, err := outputOf(ctx, gitCommand(dir, args...))
 	if _, failed := errors.AsType[*measure.Failure](err); failed {
 		return "", fmt.Errorf("in %s: %w", dir, &Failure{reasonFor(run, err, "")})
 	}
-	return strings.TrimSpace(stdout.String()), err
+	return strings.TrimSpace(string(stdout)), err
 }
 
 // Commit says which commit dir is at and whether it holds changes beside it. A

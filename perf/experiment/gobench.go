@@ -103,26 +103,11 @@ func (m GoModule) packages(ctx context.Context, pattern *regexp.Regexp) (module 
 // run runs a command of the module to its end and returns its standard output.
 func (m GoModule) run(ctx context.Context, c suite.Command) ([]byte, error) {
 	j := job{Processes: m.Processes, w: suite.Workload{Name: "benchmarks of " + m.Ref, Cause: suite.GoCause}}
-	run, stdout, err := j.outputOf(ctx, j.command(c))
+	run, stdout, err := outputOf(ctx, j.command(c))
 	if err != nil {
 		return nil, j.failure(ctx, m.Ref+": ", run, err)
 	}
 	return stdout, nil
-}
-
-// outputOf runs a command and keeps all of its standard output.
-func (j *job) outputOf(ctx context.Context, cmd measure.Command) (measure.Run, []byte, error) {
-	var stdout bytes.Buffer
-	cmd.OnOutput = func(stream int, p []byte, _ time.Time) {
-		if stream == measure.Stdout {
-			stdout.Write(p)
-		}
-	}
-	run, err := cmd.Run(ctx)
-	if err == nil {
-		err = run.Err()
-	}
-	return run, stdout.Bytes(), err
 }
 
 // firstLook is the -benchtime of the run that finds the benchmarks of a package.
@@ -153,7 +138,7 @@ func (m GoModule) look(ctx context.Context, p goBenchmark, pattern string) ([]go
 	procs := runtime.GOMAXPROCS(0)
 	args := append(benchArgs(p.binary, procs), "-test.bench="+pattern, "-test.benchtime="+firstLook)
 	j := job{Processes: m.Processes, w: suite.Workload{Name: "benchmarks of " + m.Ref, Cause: suite.GoCause}}
-	run, out, err := j.outputOf(ctx, j.command(suite.Command{Args: args, Dir: p.dir}))
+	run, out, err := outputOf(ctx, j.command(suite.Command{Args: args, Dir: p.dir}))
 	broken := benchFailure.FindAllSubmatch(out, -1)
 	if err != nil && (ctx.Err() != nil || len(broken) == 0) {
 		return nil, j.failure(ctx, m.Ref+": ", run, err)
@@ -326,7 +311,7 @@ func (m GoModule) arm(b goBenchmark, iterations int, aliases []string) Arm {
 		j := job{Processes: m.Processes, w: suite.Workload{Name: b.name, Cause: suite.GoCause}}
 		cmd := j.command(suite.Command{Args: append(benchArgs(binary, procs), b.flags(iterations)...), Dir: dir})
 		cmd.CPUs, cmd.Env = v.CPUs, padded(cmd.Env, v.Pad)
-		run, stdout, err := j.outputOf(ctx, cmd)
+		run, stdout, err := outputOf(ctx, cmd)
 		if err == nil {
 			var o Observation
 			if o, err = b.observe(run, stdout, procs); err == nil {

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -221,6 +222,21 @@ func (j *job) command(c suite.Command) measure.Command {
 		base = environment(base, j.EngineEnv)
 	}
 	return measure.Command{Args: c.Args, Dir: c.Dir, Env: environment(base, c.Env), Timeout: time.Hour}
+}
+
+// outputOf runs a command to its end and keeps all of its standard output.
+func outputOf(ctx context.Context, cmd measure.Command) (measure.Run, []byte, error) {
+	var stdout bytes.Buffer
+	cmd.OnOutput = func(stream int, p []byte, _ time.Time) {
+		if stream == measure.Stdout {
+			stdout.Write(p)
+		}
+	}
+	run, err := cmd.Run(ctx)
+	if err == nil {
+		err = run.Err()
+	}
+	return run, stdout.Bytes(), err
 }
 
 // environment is base with the entries of add, of which a later one replaces an

@@ -10,9 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
@@ -108,22 +106,12 @@ func (r Repository) overlay(ctx context.Context, dir string) error {
 
 // gitFiles returns the names that git prints with a zero byte behind each.
 func gitFiles(ctx context.Context, dir string, args ...string) ([]string, error) {
-	var stdout bytes.Buffer
-	cmd := gitCommand(dir, args...)
-	cmd.OnOutput = func(stream int, p []byte, _ time.Time) {
-		if stream == measure.Stdout {
-			stdout.Write(p)
-		}
-	}
-	run, err := cmd.Run(ctx)
-	if err == nil {
-		err = run.Err()
-	}
+	_, stdout, err := outputOf(ctx, gitCommand(dir, args...))
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for name := range bytes.SplitSeq(stdout.Bytes(), []byte{0}) {
+	for name := range bytes.SplitSeq(stdout, []byte{0}) {
 		if len(name) > 0 {
 			names = append(names, string(name))
 		}

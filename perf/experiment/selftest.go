@@ -152,6 +152,34 @@ func (t SelfTest) part(ctx context.Context, name string, factor, bias float64) (
 	return out, took, nil
 }
 
+// calibrationRuns is how many runs of each length show what a step of the work adds: their
+// median is good to a few percent of the slowdowns that are injected.
+const calibrationRuns = 15
+
+// WorkOfWhole is how many steps of work take as much CPU time as the whole command that
+// does n of them, of which its start is a part that no step makes longer: a slowdown of
+// 20 % is one of all. run runs the command with so many steps. It is n where the system
+// tells no CPU times, or by too coarse a clock.
+func WorkOfWhole(n int, run func(steps int) (Observation, error)) (float64, error) {
+	var cpu [2]perf.Sample // of n steps, and of twice as many
+	for range calibrationRuns {
+		for i := range cpu {
+			o, err := run(n * (i + 1))
+			if err != nil {
+				return 0, fmt.Errorf("the work of the self-test: %w", err)
+			}
+			if v, ok := o.value(perf.CPU); ok {
+				cpu[i] = append(cpu[i], v)
+			}
+		}
+	}
+	once, twice := stats.Median(cpu[0]), stats.Median(cpu[1])
+	if !(twice > once) {
+		return float64(n), nil
+	}
+	return once / (twice - once) * float64(n), nil
+}
+
 // How the smallest detectable effect is found.
 const (
 	detectTrials = 200

@@ -87,19 +87,21 @@ func selfTested(ctx context.Context, o pairOptions) error {
 	r.judge = func(*perf.Result) int { return found.Status() }
 	r.untold = true // it makes something SLOWER on purpose
 	r.headline = func(*perf.Result) string { return report.SelfTestHeadline(found) }
-	found, err = r.selfTest(rules, self).Run(ctx, r.result)
+	test, err := r.selfTest(ctx, rules, self)
+	if err == nil {
+		found, err = test.Run(ctx, r.result)
+	}
 	return bare(r.finish(ctx, err, o.json, func(w io.Writer, res *perf.Result, st report.Style) error {
 		return report.SelfTest(w, res, found, st)
 	}))
 }
 
 // selfTest is the test with the program self as its work.
-func (r *run) selfTest(rules rules, self string) experiment.SelfTest {
+func (r *run) selfTest(ctx context.Context, rules rules, self string) (experiment.SelfTest, error) {
 	n := hashesFor(workTime)
 	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
 	arms := map[int]experiment.Arm{}
-	work := func(ctx context.Context, factor float64, v experiment.Variation) (experiment.Observation, error) {
-		count := int(float64(n) * factor)
+	work := func(ctx context.Context, count int, v experiment.Variation) (experiment.Observation, error) {
 		arm, ok := arms[count]
 		if !ok {
 			step := suite.Step{Wanted: true, Workload: suite.Workload{Name: "self-test", Timeout: time.Minute,
@@ -109,7 +111,13 @@ func (r *run) selfTest(rules rules, self string) experiment.SelfTest {
 		}
 		return arm.Run(ctx, v)
 	}
+	whole, err := experiment.WorkOfWhole(n, func(count int) (experiment.Observation, error) { return work(ctx, count, experiment.Variation{}) })
+	if err != nil {
+		return experiment.SelfTest{}, err
+	}
 	c := rules.comparer
 	c.Hooks = experiment.CompareHooks{Announce: r.status.Announce, Phase: r.status.Phase, Pair: r.status.Pair}
-	return experiment.SelfTest{Comparer: c, Work: work, Budget: rules.budget}
+	return experiment.SelfTest{Comparer: c, Budget: rules.budget, Work: func(ctx context.Context, factor float64, v experiment.Variation) (experiment.Observation, error) {
+		return work(ctx, n+int((factor-1)*whole), v)
+	}}, nil
 }

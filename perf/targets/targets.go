@@ -27,8 +27,9 @@ import (
 // Benchmarks measures the subject and prints one table against target and critical.
 //
 // It builds the subject and measures build, CLI startup, test suite, memory, CPU,
-// throughput and hot reload, each until its objective is decided and its interval is narrow, or its
-// share of the time is used up. The result is kept in .perf/runs/ID/result.json.
+// throughput, hot reload and container lifecycle, each until its objective is decided
+// and its interval is narrow, or its share of the time is used up. The result is kept
+// in .perf/runs/ID/result.json.
 // Objectives are reported; they change the exit status only in cleanroomSloCheck.
 //
 // Example:

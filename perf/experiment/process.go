@@ -30,6 +30,9 @@ type Processes struct {
 	Root string
 	// EngineEnv is added to the environment of commands that make containers.
 	EngineEnv []string
+	// Image is the name by which the subject is to take its default image, so that its
+	// containers are known to be this run's; empty means its own name for it.
+	Image string
 }
 
 // Runner returns the runner of a step.

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func (r *reloads) watch() measure.Watch {
 // next is the next content: one that passes, one that fails, and so on.
 func (r *reloads) next() measure.Save {
 	s := measure.Save{Name: fmt.Sprintf("reload %d of %d", r.saves, os.Getpid()), Pass: r.saves%2 == 0}
-	s.Content = []byte(r.w.Watch.Save(s.Name, s.Pass))
+	s.Content = []byte(r.w.Watch.Save(s.Name, cmp.Or(r.Image, suite.ClnrmImage), s.Pass))
 	r.saves++
 	return s
 }

@@ -136,6 +136,9 @@ func testFile(i int) string {
 	return text
 }
 
+// ClnrmImage is the image that clnrm makes containers of, if nothing names another.
+const ClnrmImage = "alpine:latest"
+
 // ClnrmOptions say which clnrm is measured.
 type ClnrmOptions struct {
 	Dir string // the checkout
@@ -152,7 +155,7 @@ func Clnrm(o ClnrmOptions) Suite {
 	bin := Work + "/target/release/clnrm" + o.Exe
 	env := []string{"NO_COLOR=1", "HOME=" + Work + "/home"}
 	s := Suite{Name: "clnrm", Subject: "clnrm in " + o.Dir, Dir: o.Dir,
-		DefaultImage: &DefaultImage{"CLEANROOM_CONTAINERS_DEFAULT_IMAGE", "alpine:latest"}}
+		DefaultImage: &DefaultImage{"CLEANROOM_CONTAINERS_DEFAULT_IMAGE", ClnrmImage}}
 	if o.Binary != "" {
 		bin = o.Binary
 		s.Subject = "clnrm, the binary " + o.Binary

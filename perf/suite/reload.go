@@ -126,7 +126,7 @@ func cleanroomFile(services, scenarios int) string {
 func clnrmFile(services, scenarios int) string {
 	text := reloadHead
 	for i := range services {
-		text += fmt.Sprintf("\n[service.s%d]\nplugin = \"generic_container\"\nimage = \"alpine:latest\"\n", i+1)
+		text += fmt.Sprintf("\n[service.s%d]\nplugin = \"generic_container\"\nimage = \"%s\"\n", i+1, Image)
 	}
 	for i := range scenarios - 1 {
 		text += fmt.Sprintf("\n[[scenario]]\nname = \"scenario %d\"\nservice = \"s1\"\nrun = \"echo %[1]d of %s\"\n", i+1, Nonce)

@@ -14,6 +14,7 @@ import (
 const (
 	Nonce   = "$NONCE"
 	Outcome = "$OUTCOME"
+	Image   = "$IMAGE" // the image that the subject makes containers of; see [DefaultImage]
 )
 
 // FirmReload is the time of a reload below which as many are made as the tail of their
@@ -56,12 +57,12 @@ type Stage struct {
 }
 
 // Save returns a content of the file.
-func (w Watch) Save(nonce string, pass bool) string {
+func (w Watch) Save(nonce, image string, pass bool) string {
 	outcome := w.Failing
 	if pass {
 		outcome = w.Passing
 	}
-	return strings.NewReplacer(Nonce, nonce, Outcome, outcome).Replace(w.Content)
+	return strings.NewReplacer(Nonce, nonce, Outcome, outcome, Image, image).Replace(w.Content)
 }
 
 // StageNames returns the names of all stages and of those that the subject never goes

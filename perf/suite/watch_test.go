@@ -66,8 +66,8 @@ func TestSave(t *testing.T) {
 			if w.Watch == nil {
 				continue
 			}
-			pass, fail := w.Watch.Save("n-1", true), w.Watch.Save("n-1", false)
-			if strings.Contains(pass+fail, Nonce) || strings.Contains(pass+fail, Outcome) || !strings.Contains(pass, `name = "n-1"`) {
+			pass, fail := w.Watch.Save("n-1", "some/image:1", true), w.Watch.Save("n-1", "some/image:1", false)
+			if strings.Contains(pass+fail, Nonce) || strings.Contains(pass+fail, Outcome) || strings.Contains(pass+fail, Image) || !strings.Contains(pass, `name = "n-1"`) {
 				t.Errorf("%s: %s:\n%s", name, w.Name, pass)
 			}
 			if strings.Replace(pass, `run = "true"`, `run = "false"`, 1) != fail {
@@ -76,7 +76,7 @@ func TestSave(t *testing.T) {
 			if at := strings.LastIndex(fail, "[[scenario]]"); !strings.Contains(fail[at:], `"false"`) {
 				t.Errorf("%s: %s: it fails before everything is done:\n%s", name, w.Name, fail)
 			}
-			if w.Watch.Save("n-2", true) == pass {
+			if w.Watch.Save("n-2", "some/image:1", true) == pass {
 				t.Errorf("%s: %s: two contents are the same", name, w.Name)
 			}
 		}

@@ -34,6 +34,7 @@ type engine struct {
 	experiment.Containers
 	run      *container.Run // nil: there is no engine, or nothing needs one
 	env      []string       // by which the subject finds it
+	image    string         // the subject's default image, by a name of this run's
 	warnings []perf.Warning
 }
 
@@ -108,7 +109,7 @@ func (e *engine) environment(ctx context.Context, s suite.Suite) {
 		e.warn(perf.WarnEnvironment, "the subject's image %s is not on the engine under a name of this run's, so that containers which the subject leaves behind cannot be told from other people's: %v", image, err)
 		return
 	}
-	e.env = append(e.env, s.DefaultImage.Variable+"="+name)
+	e.env, e.image = append(e.env, s.DefaultImage.Variable+"="+name), name
 }
 
 // engineCleanup is what removing the run's own may take after an interruption. What

@@ -195,7 +195,7 @@ func sideEngine(ctx context.Context, run string, sides [2]*refSide, names []stri
 	engine := openEngine(ctx, run, sides[1].suite, steps)
 	for _, side := range sides {
 		for i := range side.processes {
-			side.processes[i].EngineEnv = engine.env
+			side.processes[i].EngineEnv, side.processes[i].Image = engine.env, engine.image
 		}
 	}
 	return engine

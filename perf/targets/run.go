@@ -215,7 +215,7 @@ func (r *run) engine(ctx context.Context, s suite.Suite, steps []suite.Step) err
 		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
 	}()
 	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
-	processes.EngineEnv = engine.env
+	processes.EngineEnv, processes.Image = engine.env, engine.image
 	e := experiment.Engine{New: engine.Runners(processes), Hooks: experiment.Hooks{
 		Announce: r.status.Announce,
 		Progress: r.status.Progress,

@@ -22,8 +22,8 @@ const workEnv = "CLNRM_PERF_SELF_TEST_HASHES"
 
 func init() {
 	value, ok := os.LookupEnv(workEnv)
-	if !ok {
-		return
+	if !ok || len(os.Args) > 1 {
+		return // a gate is told what to do, and no variable keeps it from that
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 {

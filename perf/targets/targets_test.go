@@ -94,6 +94,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"compare", "true", "true", "-budget=fast"}, []string{"-budget"}},
 		{[]string{"compare", "true", "true", "-minEffect=lots"}, []string{"-minEffect=lots", "2%"}},
 		{[]string{"compare", "true", "true", "-minEffect=0%"}, []string{"-minEffect=0%"}},
+		{[]string{"compare", "true", "true", "-minEffect=2% 5"}, []string{"-minEffect=2% 5"}},
 		{[]string{"compare", "true", "true", "-metric=instructions"}, []string{"unknown metric", "wall, cpu"}},
 		{[]string{"compare", "true", "true", "-seed=-1"}, []string{"-seed=-1"}},
 		{[]string{"compare", "true", "true", "-cpu=x"}, []string{"-cpu=x"}},

@@ -137,6 +137,9 @@ func compared(ctx context.Context, o compareTwo) error {
 		if steps[i], err = o.step(command); err != nil {
 			return bare(err)
 		}
+		// The old side, which is set up before the other and cleaned up after the last
+		// run of both, has done what comes once for the two.
+		o.setup, o.cleanup = "", ""
 	}
 	r, err := openRun(stdConsole())
 	if err != nil {

@@ -377,6 +377,19 @@ func TestCompare(t *testing.T) {
 	nothingLeft(t, dir)
 }
 
+// Each of the two commands has hooks around its runs, but what comes once before
+// everything and once at the end is of the comparison.
+func TestCompareSetsUpOnce(t *testing.T) {
+	testenv.Tool(t, "sh")
+	dir := t.TempDir()
+	hook := func(name string) string { return fmt.Sprintf(`-%s=sh -c 'echo %s >>log'`, name, name) }
+	call(t, dir, nil, "compare", "sh -c :", "sh -c :", hook("setup"), hook("cleanup"), "-budget=100ms").want(t, 0)
+	log, err := os.ReadFile(filepath.Join(dir, "log"))
+	if want := "setup\ncleanup\n"; err != nil || string(log) != want {
+		t.Errorf("%q, %v; want %q", log, err, want)
+	}
+}
+
 func TestCompareFailures(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

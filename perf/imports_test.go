@@ -40,16 +40,17 @@ var policy = map[string][]string{
 	"perf/measure":   {"perf"},
 	"perf/container": {"perf"},
 	"perf/baseline":  {"perf"},
+	"perf/profiler":  {"perf", "perf/profileio", "perf/calltree"},
 
 	// The program in the containers that are timed: one file, embedded as text.
 	"perf/container/probe": {},
 
 	// L3: compose. report renders what experiment reports while it runs.
 	"perf/experiment": {"perf", "perf/suite", "perf/stats", "perf/benchio", "perf/measure", "perf/baseline", "perf/container"},
-	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment"},
+	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment", "perf/calltree", "perf/profiler"},
 
 	// L4: the only place for mage, environment variables, exit status and os.Stdout.
-	"perf/targets": {"perf", "perf/suite", "perf/benchio", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report"},
+	"perf/targets": {"perf", "perf/suite", "perf/benchio", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report", "perf/profileio", "perf/calltree", "perf/flamegraph", "perf/profiler"},
 
 	// The embedded subject is measured as a black box. It starts containers by way of
 	// the package that owns the engine's client; nothing imports it.
@@ -69,7 +70,8 @@ var owners = map[string][]string{
 	"github.com/docker/docker":         {"perf/container"},
 	"github.com/containerd/errdefs":    {"perf/container"},
 	"github.com/fatih/color":           {"perf/report"},
-	"github.com/google/pprof":          {"perf/profileio", "perf/calltree", "perf/perfdata"},
+	"github.com/google/pprof":          {"perf/profileio", "perf/calltree", "perf/perfdata", "perf/profiler", "perf/targets"},
+	"github.com/klauspost/compress":    {"perf/profileio"},
 	"github.com/mattn/go-isatty":       {"perf/report"},
 	"github.com/BurntSushi/toml":       {"perf/subject/cleanroom", "perf/targets"}, // the subject is a program of its own
 	"github.com/fsnotify/fsnotify":     {"perf/subject/cleanroom"},

@@ -30,8 +30,9 @@ type ClassShare struct {
 	// classes add up to the total. Share is Weight over the total.
 	Weight int64
 	Share  float64
-	// Inclusive is the share of stacks on which any frame matches the class, whatever
-	// class they are counted in: JSON under a call of Docker is in both.
+	// Inclusive is the share of stacks on which any frame claims its callees for the
+	// class, or the last one its own weight, whatever class they are counted in: JSON under
+	// a call of Docker is in both.
 	Inclusive float64
 	// Leaders are the names of up to three functions that have most of the exclusive
 	// weight, as evidence: each is the frame that a rule matched, and not what it calls.
@@ -40,8 +41,12 @@ type ClassShare struct {
 
 // A Classification is a tree with the class of every node.
 type Classification struct {
-	Classes []Class  // by number; those of the rules, in their order, then Compute
-	ByFrame []uint16 // by frame of the tree: the class that the frame alone would give
+	Classes []Class // by number: Compute, OtherSystemCalls, then those of the rules in their order
+	// ByNode is the class of each node's own weight, in the tree of callees: what a stack
+	// that ends there is counted in.
+	ByNode []uint16
+	// ByFrame is the class that each frame of the tree would have by itself.
+	ByFrame []uint16
 	// Shares of the classes that have any, the greatest exclusive weight first.
 	Shares []ClassShare
 }
@@ -54,8 +59,8 @@ func (t *Tree) Classify(rules *Rules) *Classification {
 	if t.Inverted {
 		t = t.Invert()
 	}
-	c := &Classification{Classes: rules.classes, ByFrame: make([]uint16, len(t.Frames))}
-	run := classRun{tree: t, rules: rules, matches: make([]match, len(t.Frames)), claims: make([]claim, len(t.Nodes)),
+	c := &Classification{Classes: rules.classes, ByFrame: make([]uint16, len(t.Frames)), ByNode: make([]uint16, len(t.Nodes))}
+	run := classRun{tree: t, rules: rules, byNode: c.ByNode, matches: make([]match, len(t.Frames)), claims: make([]claim, len(t.Nodes)),
 		exclusive: make([]int64, len(rules.classes)), inclusive: make([]int64, len(rules.classes)),
 		leaders: make([]map[int32]int64, len(rules.classes))}
 	for i, f := range t.Frames {
@@ -112,6 +117,7 @@ type classRun struct {
 	rules                *Rules
 	matches              []match // by frame
 	claims               []claim // by node
+	byNode               []uint16
 	exclusive, inclusive []int64 // by class
 	leaders              []map[int32]int64
 }
@@ -126,16 +132,46 @@ func (r *classRun) all() {
 		c := claim{frame: -1}
 		if n.Frame >= 0 {
 			c = r.claims[n.Parent]
+			r.claims[i] = c
 			m := r.matches[n.Frame]
-			if m.strength > 0 && m.strength >= c.strength {
+			if r.takes(m, c) {
 				c = claim{m.class, m.strength, n.Frame}
 			}
-			if m.strength > 0 && onStack.push(n.Depth, int32(m.class)) {
+			if m.own {
+				r.inclusiveOwn(onStack, n, m)
+			} else if r.claims[i] = c; m.strength > 0 && onStack.push(n.Depth, int32(m.class)) {
 				r.inclusive[m.class] += n.Cum
 			}
 		}
-		r.claims[i] = c
+		if c.strength == 0 {
+			c = r.unclaimed(n)
+		}
+		r.byNode[i] = c.class
 		r.count(n, c)
+	}
+}
+
+// unclaimed is the claim of a stack that no rule matches.
+func (r *classRun) unclaimed(n *Node) claim {
+	if n.Frame < 0 {
+		return claim{class: r.rules.compute(), frame: -1}
+	}
+	return claim{class: r.rules.fallback(r.tree.Frames[n.Frame]), frame: n.Frame}
+}
+
+// takes reports whether a frame takes a stack over from its callers.
+func (r *classRun) takes(m match, c claim) bool {
+	if m.strength == 0 || m.strength < c.strength {
+		return false
+	}
+	to, from := r.rules.classes[m.class], r.rules.classes[c.class]
+	return c.strength == 0 || to.Name != "other" || to.Group != from.Group
+}
+
+// inclusiveOwn counts what a frame has by itself, unless a caller has counted it.
+func (r *classRun) inclusiveOwn(s *onStack, n *Node, m match) {
+	if s.count[m.class] == 0 {
+		r.inclusive[m.class] += n.Flat
 	}
 }
 
@@ -144,11 +180,6 @@ func (r *classRun) count(n *Node, c claim) {
 		return
 	}
 	if c.strength == 0 {
-		c.frame = n.Frame
-		c.class = r.rules.compute()
-		if n.Frame >= 0 {
-			c.class = r.rules.fallback(r.tree.Frames[n.Frame])
-		}
 		r.inclusive[c.class] += n.Flat
 	}
 	r.exclusive[c.class] += n.Flat

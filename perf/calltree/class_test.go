@@ -74,6 +74,30 @@ func TestSymbols(t *testing.T) {
 		"main;x;weird_entry" + kernel:                                                                                                         "System calls: other",
 		"dd;read;system_call_[k];sys_read_[k];vfs_read_[k]":                                                                                   "System calls: files",
 		"main.main;syscall.Syscall6;internal/runtime/syscall/linux.Syscall6":                                                                  "System calls: other",
+		// A scheduler has what it does itself, and not the user's code that it calls.
+		"main;tokio::runtime::scheduler::multi_thread::worker::Context::run_task":                    "Async runtime: scheduler",
+		"main;tokio::runtime::park::CachedParkThread::block_on;app::main::{{closure}}":               "Compute",
+		"main;tokio::runtime::coop::budget;app::main::{{closure}};tokio::runtime::park::Inner::park": "Async runtime: scheduler",
+		"sync.(*WaitGroup).Go.func1;main.run.func1;main.work":                                        "Compute",
+		"main.main;sync.(*Once).Do;sync.(*Once).doSlow;main.load":                                    "Compute",
+		"main;std::sys::sync::once::futex::Once::call;app::load":                                     "Compute",
+		"clone3;start_thread;std::thread::Builder::spawn_unchecked_::{{closure}};app::work":          "Compute",
+		"main.main;io.Copy;os.(*File).ReadFrom;compress/flate.(*decompressor).Read":                  "Compute",
+		"main;<std::sys::sync::mutex::futex::Mutex>::lock_contended;syscall;do_futex" + kernel:       "Locking",
+		// What all parts of a runtime call belongs to the part.
+		"main.main;runtime.chansend;runtime.lock2":      "Async runtime: channels",
+		"main.main;runtime.newproc;runtime.casgstatus":  "Async runtime: task spawning",
+		"runtime.bgsweep;runtime.lock2":                 "Allocation",
+		"runtime.somethingElse;runtime.lock2":           "Locking",
+		"main;free@plt":                                 "Allocation",
+		"main;cfree@GLIBC_2.2.5":                        "Allocation",
+		"main;_int_free.constprop.0":                    "Allocation",
+		"main.main;main.work;runtime.asyncPreempt":      "Compute",
+		"main;work;irqentry_exit_to_user_mode" + kernel: "Compute",
+		"main;app::read":                                "Compute",
+		"main;read@/usr/lib/x86_64-linux-gnu/libc.so.6": "System calls: other",
+		"main.main;os.(*File).Read;syscall.Syscall":     "System calls: files",
+		"main;github.com/docker/docker/client.(*Client).ContainerStart;github.com/docker/docker/client.(*Client).doRequest": "Docker operations: container start",
 		"main;mallocator": "Compute",
 	} {
 		got := exclusive(tree(t, stack+" 7").Classify(nil))
@@ -97,6 +121,15 @@ func TestSharesAddUp(t *testing.T) {
 		}
 		if weight != tr.Total() || math.Abs(share-1) > 1e-12 || math.Abs(groups-1) > 1e-12 {
 			t.Errorf("exclusive weights add up to %d of %d, shares to %g, those of the groups to %g", weight, tr.Total(), share, groups)
+		}
+		byNode := map[calltree.Class]int64{}
+		for i, n := range tr.Nodes {
+			byNode[c.Classes[c.ByNode[i]]] += n.Flat
+		}
+		for _, s := range c.Shares {
+			if byNode[s.Class] != s.Weight {
+				t.Errorf("%s: the nodes have %d, the share is of %d", s.Class, byNode[s.Class], s.Weight)
+			}
 		}
 		first := c.Shares[0]
 		if first.Class != calltree.Compute || len(first.Leaders) != 1 || first.Leaders[0] != "work" {

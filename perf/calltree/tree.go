@@ -107,6 +107,7 @@ func FromProfile(p *profile.Profile, value int, roots ...string) (*Tree, error) 
 			t.Unit.Type, ErrEmpty, len(p.Sample), sampleTypes(p))
 	}
 	t.Frames = b.frames.sorted(&b.stacks)
+	t.Nodes = make([]Node, 0, len(b.stacks.nodes))
 	b.stacks.preorder(func(n flatNode) {
 		t.Nodes = append(t.Nodes, Node{n.frame, n.parent, n.depth, 0, Weight{Flat: n.flat[0]}})
 	}, len(b.stacks.nodes))

@@ -11,6 +11,7 @@ type trie struct {
 
 type trieNode struct {
 	frame, parent int32
+	latest        int32    // the child that was asked for last
 	flat          [2]int64 // of the old and of the new profile where there are two
 }
 
@@ -22,6 +23,16 @@ func newTrie(size int) *trie {
 
 // child returns the node of a frame under a parent, and makes it where there is none.
 func (t *trie) child(parent, frame int32) int32 {
+	// Samples that follow each other often share most of their stack.
+	if at := t.nodes[parent].latest; at != 0 && t.nodes[at].frame == frame {
+		return at
+	}
+	at := t.lookup(parent, frame)
+	t.nodes[parent].latest = at
+	return at
+}
+
+func (t *trie) lookup(parent, frame int32) int32 {
 	key := uint64(uint32(parent))<<32 | uint64(uint32(frame))
 	if at, ok := t.found[key]; ok {
 		return at

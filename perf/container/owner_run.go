@@ -41,11 +41,6 @@ func OpenRun(ctx context.Context, engine Engine, s Settings, id string, sessions
 	return r, nil
 }
 
-// Record begins to record what a subject makes ([StartRecorder]).
-func (r *Run) Record(ctx context.Context) (*Recorder, error) {
-	return StartRecorder(ctx, r.engine, r.rule, r.Janitor)
-}
-
 // Close removes what the run has made. regular says that every request to the engine
 // was waited for; where some were given up, by a signal or a timeout, the engine may
 // still carry them out, and the janitor stays until it has been quiet for a while. It

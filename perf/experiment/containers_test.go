@@ -181,6 +181,60 @@ func TestRecordedContainers(t *testing.T) {
 	}
 }
 
+// listeningEngine notes how long somebody listens to its events, of which there are none.
+type listeningEngine struct {
+	fakeEngine
+	listens *[]context.Context
+}
+
+func (listeningEngine) Info() container.Info { return container.Info{SharesClock: true} }
+
+func (e listeningEngine) Events(ctx context.Context, f container.EventFilter) (*container.EventStream, error) {
+	events := make(chan container.Event)
+	if !f.Until.IsZero() {
+		close(events)
+		return &container.EventStream{C: events}, nil
+	}
+	*e.listens = append(*e.listens, ctx)
+	context.AfterFunc(ctx, func() { close(events) })
+	return &container.EventStream{C: events}, nil
+}
+
+// TestRecordingEnds: also where what else is measured at the end fails.
+func TestRecordingEnds(t *testing.T) {
+	broken := errors.New("broken")
+	for _, want := range []error{nil, broken} {
+		var listens []context.Context
+		inner := Runner{Extra: func(context.Context) (Observation, error) { return Observation{}, want }}
+		r := Containers{Engine: listeningEngine{listens: &listens}}.Recorded(inner)
+		if err := r.Setup(t.Context()); err != nil || len(listens) != 1 {
+			t.Fatalf("%d listen: %v", len(listens), err)
+		}
+		if _, err := r.Extra(t.Context()); !errors.Is(err, want) {
+			t.Errorf("error %v, want %v", err, want)
+		}
+		if listens[0].Err() == nil {
+			t.Errorf("somebody listens still after %v", want)
+		}
+	}
+}
+
+// TestContainersByAnotherClock: of containers that no run seems to have made the reader is
+// told why.
+func TestContainersByAnotherClock(t *testing.T) {
+	began := time.Now()
+	list := []container.Timeline{{ID: "1", Create: began.Add(time.Hour), Start: began.Add(time.Hour + time.Second)}}
+	r := recorded{Containers: Containers{Engine: fakeEngine{}}, runs: []span{{began, began.Add(time.Minute)}}}
+	var o Observation
+	if r.count(&o, list); len(o.Values) != 0 || len(o.Warnings) != 1 || !strings.Contains(o.Warnings[0].Text, "clock") {
+		t.Errorf("%+v", o)
+	}
+	r.Engine, o = listeningEngine{}, Observation{}
+	if r.count(&o, list); len(o.Values)+len(o.Warnings) != 0 {
+		t.Errorf("of a container that was made outside of the runs, by the same clock: %+v", o)
+	}
+}
+
 // probeImage is the image of the probe under this test's mark, removed at its end.
 func probeImage(t *testing.T, c Containers) string {
 	t.Helper()

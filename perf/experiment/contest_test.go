@@ -171,14 +171,86 @@ func TestParallelGatesByBoth(t *testing.T) {
 	}
 }
 
+// TestStandingIsOfWhatIsOpen: where two metrics decide, the live line is about the one that
+// is not decided yet.
+func TestStandingIsOfWhatIsOpen(t *testing.T) {
+	a := newArena()
+	arm := func(ref string) Arm {
+		return Arm{Ref: ref, Run: func(context.Context, Variation) (Observation, error) {
+			wall := time.Duration(float64(20*ms) * math.Exp(0.03*a.source.NormFloat64()))
+			a.now = a.now.Add(wall)
+			return observed2(wall, time.Duration(float64(40*ms)*math.Exp(0.001*a.source.NormFloat64())), 0), nil
+		}}
+	}
+	var told []string
+	c := a.comparer()
+	c.Hooks.Pair = func(st Standing) { told = append(told, st.Metric.Name) }
+	a.run(t, c, Pairing{Workload: "w", Old: arm("A"), New: arm("B"), Budget: time.Minute})
+	if n := len(told); n < 30 || told[0] != "cpu" || told[n-2] != "wall" {
+		t.Errorf("told of %q, want wall after cpu is decided", told)
+	}
+}
+
+// TestOneSideWaits: a new side that computes as much and waits longer is slower, although
+// the old one hardly waits; and the other way round.
+func TestOneSideWaits(t *testing.T) {
+	for name, row := range map[string]struct {
+		old, new time.Duration
+		want     perf.Verdict
+	}{
+		"the new one": {0, 20 * ms, perf.Slower},
+		"the old one": {20 * ms, 0, perf.Faster},
+	} {
+		a := newArena()
+		r := a.run(t, a.comparer(), Pairing{Workload: "w", Old: a.arm("A", 20*ms, row.old), New: a.arm("B", 20*ms, row.new), Budget: time.Minute})
+		if g := gated(r); len(g) != 1 || g[0].Metric != "wall" || g[0].Verdict != row.want {
+			t.Errorf("%s waits: %+v, want %s by wall", name, g, row.want)
+		}
+	}
+}
+
+// TestNoChangeOfCPUTellsOfWall: a command that computes for most of its time and waits for
+// longer than before is the same by CPU time. The reader learns that it is not by wall.
+func TestNoChangeOfCPUTellsOfWall(t *testing.T) {
+	for name, row := range map[string]struct {
+		wait time.Duration
+		want string
+	}{
+		"longer":  {3 * ms, "wall time"},
+		"as ever": {0, ""},
+	} {
+		a := newArena()
+		r := a.run(t, a.comparer(), Pairing{Workload: "w", Old: a.arm("A", 20*ms, 0), New: a.arm("B", 20*ms, row.wait), Budget: time.Minute})
+		c := gated(r)[0]
+		if c.Metric != "cpu" || c.Verdict != perf.NoChange || !strings.Contains(c.Reason, row.want) || row.want == "" && c.Reason != "" {
+			t.Errorf("%s: %s by %s: %q, want %q in it", name, c.Verdict, c.Metric, c.Reason, row.want)
+		}
+	}
+}
+
 // TestCPUCertifiesNothingForWaiting: the CPU time of a command that waits is the same,
 // and that is no "no change".
 func TestCPUCertifiesNothingForWaiting(t *testing.T) {
-	a := newArena()
-	r := a.run(t, a.comparer(), Pairing{Workload: "w", Gate: perf.CPU, Old: a.arm("A", 20*ms, 80*ms), New: a.arm("B", 20*ms, 80*ms), Budget: 10 * time.Second})
-	if c := gated(r)[0]; c.Verdict != perf.VerdictUnsure || !strings.Contains(c.Reason, "waits") {
-		t.Errorf("%s: %s", c.Verdict, c.Reason)
+	for _, gate := range []perf.Metric{perf.CPU, perf.User} {
+		a := newArena()
+		older, newer := withUser(a.arm("A", 20*ms, 80*ms)), withUser(a.arm("B", 20*ms, 80*ms))
+		r := a.run(t, a.comparer(), Pairing{Workload: "w", Gate: gate, Old: older, New: newer, Budget: 10 * time.Second})
+		if c := gated(r)[0]; c.Metric != gate.Name || c.Verdict != perf.VerdictUnsure || !strings.Contains(c.Reason, "waits") {
+			t.Errorf("%s: %s by %s: %s", gate.Name, c.Verdict, c.Metric, c.Reason)
+		}
 	}
+}
+
+// withUser makes an arm that spends all its CPU time in user mode, and says so.
+func withUser(arm Arm) Arm {
+	run := arm.Run
+	arm.Run = func(ctx context.Context, v Variation) (Observation, error) {
+		o, err := run(ctx, v)
+		cpu, _ := o.value(perf.CPU)
+		o.Values = append(o.Values, Value{perf.User, cpu})
+		return o, err
+	}
+	return arm
 }
 
 // failing makes an arm fail in the runs that the function picks, counted without the
@@ -349,6 +421,36 @@ func TestSuiteWantsMoreEvidence(t *testing.T) {
 	}
 }
 
+// TestSuiteStopsWhenItIsEnough: the evidence at which the measuring of a lonely regression
+// stops is what it takes in the end, also beside workloads that are gated by two metrics.
+func TestSuiteStopsWhenItIsEnough(t *testing.T) {
+	a := newArena()
+	c := a.comparer()
+	c.Suite = true
+	groups := [][]Pairing{{{Workload: "slower", Old: a.arm("A", 20*ms, 0), New: a.arm("B", 21*ms, 0), Budget: time.Minute}}}
+	for i := range 9 {
+		parallel := func(ref string) Arm {
+			return Arm{Ref: ref, Run: func(context.Context, Variation) (Observation, error) {
+				f := math.Exp(a.noise * a.source.NormFloat64())
+				a.now = a.now.Add(20 * ms)
+				return observed2(time.Duration(float64(20*ms)*f), time.Duration(float64(40*ms)*f), 0), nil
+			}}
+		}
+		groups = append(groups, []Pairing{{Workload: strings.Repeat("w", i+1), Old: parallel("A"), New: parallel("B"), Budget: time.Minute}})
+	}
+	r := new(perf.Result)
+	if err := c.Run(t.Context(), groups, r); err != nil {
+		t.Fatal(err)
+	}
+	g := gated(r)
+	if len(g) != 19 || g[0].Workload != "slower" || g[0].Verdict != perf.Slower {
+		t.Errorf("%d comparisons, the first of %s is %s (evidence %v): %s", len(g), g[0].Workload, g[0].Verdict, *g[0].Evidence, g[0].Reason)
+	}
+	if e := *g[0].Evidence; e < 1000 || e >= 1900 {
+		t.Errorf("it stopped at an evidence of %v, and among 10 workloads it takes 1000", e)
+	}
+}
+
 // TestExactMetrics: what is the same in every run is compared as it is.
 func TestExactMetrics(t *testing.T) {
 	a := newArena()
@@ -424,6 +526,35 @@ func TestSelfTestKnows(t *testing.T) {
 	// A gate that does not see a slowdown, because there is none in what it measures.
 	if found, err = work(0).Run(t.Context(), new(perf.Result)); err != nil || found.Status() != perf.ExitFailure {
 		t.Errorf("a blind gate has status %d, %v", found.Status(), err)
+	}
+}
+
+// TestSelfTestCutShort: what was interrupted has proved nothing, however well it went.
+func TestSelfTestCutShort(t *testing.T) {
+	for parts := range selfTestCases {
+		a := newArena()
+		a.noise = 0.005
+		ctx, cancel := context.WithCancel(t.Context())
+		test := SelfTest{Comparer: a.comparer(), Budget: time.Minute, Work: func(ctx context.Context, factor float64, v Variation) (Observation, error) {
+			return a.arm("w", time.Duration(float64(20*ms)*factor), 0).Run(ctx, v)
+		}}
+		begun := 0
+		test.Hooks.Phase = func(_, phase string) {
+			if phase == PhaseWarmup {
+				if begun++; begun > parts {
+					cancel()
+				}
+			}
+		}
+		r := new(perf.Result)
+		found, err := test.Run(ctx, r)
+		cancel()
+		if !errors.Is(err, context.Canceled) || len(found.Cases) != parts || r.Complete {
+			t.Errorf("after %d parts: %d cases, complete %v, %v", parts, len(found.Cases), r.Complete, err)
+		}
+		if got := found.Status(); got != perf.ExitFailure {
+			t.Errorf("after %d parts: exit status %d, want 1", parts, got)
+		}
 	}
 }
 

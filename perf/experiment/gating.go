@@ -14,13 +14,15 @@ import (
 type character struct {
 	// busy is CPU time over the wall time in which the command did not wait for a
 	// processor that somebody else had: on a loaded machine the wall time alone would
-	// make everything look idle. It is what most runs of the warm-up do not exceed.
+	// make everything look idle. It is what most runs of the busier side do not exceed:
+	// parallelism may be what one of the sides has lost.
 	busy float64
-	// busiest is the same of the busiest run. Other work on the machine makes a command
-	// look idle, also where no run delay tells, and nothing makes it look busier than it
-	// is; so this tells whether it waits by itself.
+	// busiest is the same of the busiest run of the side that waits more. Other work on
+	// the machine makes a command look idle, also where no run delay tells, and nothing
+	// makes it look busier than it is; so this tells whether it waits by itself. One side
+	// that waits is enough: that it does may be what has changed.
 	busiest float64
-	// seen is false where the runs gave no CPU time.
+	// seen is false where the runs of a side gave no CPU time.
 	seen bool
 }
 
@@ -38,8 +40,27 @@ func (c character) waiting() bool  { return !c.seen || c.busiest < waits }
 // single reports whether one processor is all that the command uses.
 func (c character) single() bool { return c.seen && c.busy <= parallelShare }
 
-// characterise looks at the runs of a warm-up, of both arms.
-func characterise(runs []Observation) character {
+// characterise looks at the runs of a warm-up, of each side by itself.
+func characterise(sides ...[]Observation) character {
+	var c character
+	for i, runs := range sides {
+		busy := busyness(runs)
+		if len(busy) == 0 {
+			return character{}
+		}
+		usual, most := busy[int(usualBusy*float64(len(busy)-1))], busy[len(busy)-1]
+		if i == 0 {
+			c = character{usual, most, true}
+			continue
+		}
+		c.busy, c.busiest = max(c.busy, usual), min(c.busiest, most)
+	}
+	return c
+}
+
+// busyness is CPU time over the time that there was for it, of each run that gave both,
+// in ascending order.
+func busyness(runs []Observation) perf.Sample {
 	var busy perf.Sample
 	for _, o := range runs {
 		cpu, has := o.value(perf.CPU)
@@ -53,11 +74,8 @@ func characterise(runs []Observation) character {
 		}
 		busy = append(busy, cpu/max(ran, 1e-9))
 	}
-	if len(busy) == 0 {
-		return character{}
-	}
 	slices.Sort(busy)
-	return character{busy: busy[int(usualBusy*float64(len(busy)-1))], busiest: busy[len(busy)-1], seen: true}
+	return busy
 }
 
 // value is what the run gave for the metric.
@@ -78,6 +96,12 @@ type gateRule struct {
 	cpuBlind bool
 }
 
+// cannotCertify reports whether "no change" of a metric would say nothing of the command:
+// it is CPU time, or a part of it, of one that mostly waits.
+func (g gateRule) cannotCertify(m perf.Metric) bool {
+	return g.cpuBlind && slices.Contains([]perf.Metric{perf.CPU, perf.User, perf.System}, m)
+}
+
 // has reports whether a metric gates.
 func (g gateRule) has(m perf.Metric) bool {
 	for _, own := range g.metrics {
@@ -90,12 +114,15 @@ func (g gateRule) has(m perf.Metric) bool {
 
 // chooseGate decides by which metrics a command is compared.
 func chooseGate(c character) gateRule {
-	busy := fmt.Sprintf("CPU time is up to %.2f of the time that it could run in", c.busiest)
+	upTo := func(busy float64) string {
+		return fmt.Sprintf("CPU time is up to %.2f of the time that it could run in", busy)
+	}
+	busy := upTo(c.busiest)
 	switch {
 	case !c.seen:
 		return gateRule{[]perf.Metric{perf.Wall}, "there is no CPU time to decide by", true}
 	case c.parallel():
-		return gateRule{[]perf.Metric{perf.CPU, perf.Wall}, "it computes on several threads (" + busy + "): lost parallelism shows in wall time only, so both decide, with half of alpha each", false}
+		return gateRule{[]perf.Metric{perf.CPU, perf.Wall}, "it computes on several threads (" + upTo(max(c.busy, c.busiest)) + "): lost parallelism shows in wall time only, so both decide, with half of alpha each", false}
 	case c.waiting():
 		return gateRule{[]perf.Metric{perf.Wall}, "it mostly waits (" + busy + "), and CPU time cannot see it wait longer", true}
 	}

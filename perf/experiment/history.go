@@ -34,9 +34,11 @@ const (
 	MedianHistory = "median"
 	// AnchorHistory is of ratios to one ref, that all runs were compared with.
 	AnchorHistory = "ratio to one ref"
-	// ChainHistory is of the product of the ratios so far, where each run was compared
-	// with the one before it.
-	ChainHistory = "product of ratios"
+	// RatioHistory is of ratios, each to the ref that its run was compared with. Their
+	// product would be a level only if each run was compared with the one before it, which
+	// branches and their bases are not; and it would wander without any change, as the
+	// errors of all ratios add up in it. What one run alone has changed is in its verdict.
+	RatioHistory = "ratio to the ref of each run"
 )
 
 // A History is one metric of one workload over the runs that were kept.
@@ -106,18 +108,23 @@ func point(r *perf.Result, value float64) Point {
 }
 
 // ratios takes the points from paired comparisons, and reports whether there are enough.
-// A ratio is free of the machine, so that runs of all machines count.
+// A ratio is free of the machine, so that runs of all machines count. Without the name of a
+// metric it is the one by which the newest of them was gated.
 func (h *History) ratios(runs []*perf.Result, metric string) bool {
+	for _, r := range slices.Backward(runs) {
+		if metric != "" {
+			break
+		}
+		if c := h.paired(r, func(c perf.Comparison) bool { return c.Gate }); c != nil {
+			metric = c.Metric
+		}
+	}
 	var refs []string
 	for _, r := range runs {
-		i := slices.IndexFunc(r.Comparisons, func(c perf.Comparison) bool {
-			named := metric == "" && c.Gate || c.Metric == metric
-			return c.Workload == h.Workload && c.Design == perf.Paired && named && c.Verdict != perf.Invalid && c.Ratio != nil && *c.Ratio > 0
-		})
-		if i < 0 {
+		c := h.paired(r, func(c perf.Comparison) bool { return c.Metric == metric })
+		if c == nil {
 			continue
 		}
-		c := r.Comparisons[i]
 		h.Metric = perf.Metric{Name: c.Metric, Unit: perf.Ratio, Better: c.Better}
 		h.Points = append(h.Points, point(r, *c.Ratio))
 		if !slices.Contains(refs, c.Old.Ref) {
@@ -129,14 +136,21 @@ func (h *History) ratios(runs []*perf.Result, metric string) bool {
 		return false
 	}
 	if h.Kind = AnchorHistory; len(refs) > 1 {
-		h.Kind = ChainHistory
-		level := 1.0
-		for i := range h.Points {
-			level *= h.Points[i].Value
-			h.Points[i].Value = level
-		}
+		h.Kind = RatioHistory
 	}
 	return true
+}
+
+// paired is the first paired comparison of the workload in a run that has a ratio and is
+// wanted; nil if there is none.
+func (h *History) paired(r *perf.Result, wanted func(perf.Comparison) bool) *perf.Comparison {
+	for i := range r.Comparisons {
+		c := &r.Comparisons[i]
+		if c.Workload == h.Workload && c.Design == perf.Paired && c.Verdict != perf.Invalid && c.Ratio != nil && *c.Ratio > 0 && wanted(*c) {
+			return c
+		}
+	}
+	return nil
 }
 
 // medians takes the points from the runs that measured the workload on this machine.

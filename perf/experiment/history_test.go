@@ -72,31 +72,77 @@ func compared(old func(i int) string, ratios ...float64) []*perf.Result {
 	return runs
 }
 
-// TestHistoryOfRatios: ratios to what came before multiply to a level; ratios to one
-// ref are one.
+// TestHistoryOfRatios: ratios are what is looked at, whatever they are to.
 func TestHistoryOfRatios(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	ratios := noisy(r, 30, 1)
-	ratios[15] = 1.5 // one commit made it slower for good
-	chain, err := NewHistory(compared(func(i int) string { return fmt.Sprint(i) }, ratios...), "w", "", "here")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if chain.Kind != ChainHistory || chain.Metric.Name != "cpu" || chain.Metric.Unit != perf.Ratio || len(chain.Points) != 30 {
-		t.Errorf("%s of %+v, %d points", chain.Kind, chain.Metric, len(chain.Points))
-	}
-	if len(chain.Changes) != 1 || chain.Changes[0].Index != 15 {
-		t.Errorf("changes %+v, want one at the 16th point", chain.Changes)
-	}
-	anchor, err := NewHistory(compared(func(int) string { return "v1" }, ratios...), "w", "", "here")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if anchor.Kind != AnchorHistory || anchor.Points[15].Value != 1.5 || len(anchor.Changes) != 0 {
-		t.Errorf("%s, the 16th point %v, changes %+v; one wild point is no level", anchor.Kind, anchor.Points[15].Value, anchor.Changes)
+	ratios[15] = 1.5 // one commit made it slower, for good or not
+	level := append(noisy(r, 15, 1), noisy(r, 15, 1.1)...)
+	for kind, old := range map[string]func(i int) string{
+		AnchorHistory: func(int) string { return "v1" },
+		RatioHistory:  func(i int) string { return fmt.Sprint(i) },
+	} {
+		h, err := NewHistory(compared(old, ratios...), "w", "", "here")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Kind != kind || h.Metric.Name != "cpu" || h.Metric.Unit != perf.Ratio || len(h.Points) != 30 {
+			t.Errorf("%s of %+v, %d points, want %s", h.Kind, h.Metric, len(h.Points), kind)
+		}
+		if h.Points[15].Value != 1.5 || len(h.Changes) != 0 {
+			t.Errorf("%s, the 16th point %v, changes %+v; one wild point is no level", kind, h.Points[15].Value, h.Changes)
+		}
+		if h, err = NewHistory(compared(old, level...), "w", "", "here"); err != nil || len(h.Changes) != 1 || h.Changes[0].Index != 15 {
+			t.Errorf("%s: changes %+v (%v), want one at the 16th point", kind, h.Changes, err)
+		}
 	}
 	few, err := NewHistory(append(compared(func(int) string { return "v1" }, ratios[:9]...), keptRuns(1, 2)...), "w", "", "here")
 	if err != nil || few.Kind != MedianHistory || len(few.Points) != 2 {
 		t.Errorf("of nine ratios and two runs: %+v (%v)", few, err)
+	}
+}
+
+// TestHistoryOfOneMetric: by which metric a run was gated may change, and ratios of two
+// metrics are no series. That of the newest run is taken.
+func TestHistoryOfOneMetric(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	runs := compared(func(int) string { return "v1" }, noisy(r, 30, 1)...)
+	for i, run := range runs { // newest first
+		wall := run.Comparisons[0]
+		wall.Metric, wall.Ratio = "wall", new(2.0)
+		wall.Gate = i%2 == 1
+		run.Comparisons[0].Gate = !wall.Gate
+		run.Comparisons = append(run.Comparisons, wall)
+	}
+	h, err := NewHistory(runs, "w", "", "here")
+	if err != nil || h.Metric.Name != "cpu" || len(h.Points) != 30 {
+		t.Fatalf("%+v (%v), want 30 points of cpu", h, err)
+	}
+	for _, p := range h.Points {
+		if p.Value > 1.5 {
+			t.Fatalf("%v among the ratios of cpu is one of wall", p.Value)
+		}
+	}
+}
+
+// TestHistoryOfNoise: of histories without a change at most the stated share shows one,
+// whatever the runs were compared with.
+func TestHistoryOfNoise(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	const histories = 60
+	alarms := 0
+	for range histories {
+		h, err := NewHistory(compared(func(i int) string { return fmt.Sprint(i) }, noisy(r, 100, 1)...), "w", "", "here")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(h.Changes) > 0 {
+			alarms++
+		}
+	}
+	// At the stated 5 % there are 3 of 60, and 9 or more once in 300 times; the product
+	// of the ratios gives 20.
+	if alarms > 8 {
+		t.Errorf("%d of %d histories of noise show a change", alarms, histories)
 	}
 }

@@ -72,7 +72,7 @@ func (m *match) open(ctx context.Context) error {
 	if err != nil {
 		return m.fail(ctx, err)
 	}
-	m.character = characterise(runs)
+	m.character = characterise(runs[OldSide], runs[NewSide])
 	m.chooseGate()
 	if !m.Benchmark && m.GateReason == "" { // known to the reader before the first pair
 		m.announce("%s is decided by %s: %s", m.Workload, metricNames(m.rule.metrics), m.rule.reason)
@@ -112,22 +112,19 @@ func (m *match) close(ctx context.Context) error {
 
 // warmUp makes the runs that do not count: they fill caches, and show by what the arms
 // are to be compared. A run that fails is tried again, as a pair would be.
-func (m *match) warmUp(ctx context.Context) ([]Observation, error) {
-	var runs []Observation
+func (m *match) warmUp(ctx context.Context) (runs [2][]Observation, err error) {
 	began := m.Now()
 	for i := range warmupRuns {
 		if i > 0 && m.Now().Sub(began) > warmupTime {
 			break
 		}
-		var round []Observation
 		for side, arm := range m.arms() {
 			o, err := m.try(ctx, side, arm)
 			if err != nil {
-				return nil, err
+				return runs, err
 			}
-			round = append(round, o)
+			runs[side] = append(runs[side], o)
 		}
-		runs = append(runs, round...)
 	}
 	return runs, nil
 }
@@ -305,13 +302,18 @@ func (m *match) verdict(p *pairSeries) perf.Verdict {
 	return v
 }
 
-// tell reports where the match stands, by the gating metric that is farthest from its
-// verdict.
+// tell reports where the match stands, by the first gating metric that has no verdict yet.
 func (m *match) tell() {
 	if m.Hooks.Pair == nil || len(m.rule.metrics) == 0 {
 		return
 	}
 	p := m.metric(m.rule.metrics[0])
+	for _, metric := range m.rule.metrics[1:] {
+		if m.verdict(p) == perf.VerdictUnsure {
+			break
+		}
+		p = m.metric(metric)
+	}
 	st := Standing{Workload: m.Workload, Metric: p.metric, Pairs: m.pairs, Evidence: p.paired.Evidence(), Enough: m.enough()}
 	st.Needed, _ = p.paired.Needed()
 	st.Left = m.Budget - m.spent

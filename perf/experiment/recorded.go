@@ -12,7 +12,7 @@ import (
 // Recorded returns a runner that follows, while r runs, what containers its command
 // makes on the engine, and removes those that it leaves behind. Their phases, by the
 // engine's clock, are values of the workload: of the containers that were created in
-// its timed runs, each counts once.
+// its runs, those of the warm-up among them, each counts once. Memory runs do not count.
 //
 // Where following them fails, r runs all the same, and the workload says so.
 func (c Containers) Recorded(r Runner) Runner {
@@ -34,7 +34,7 @@ type recorded struct {
 	why      error // why there is no recorder
 
 	mu   sync.Mutex
-	runs []span // the timed runs, by this machine's clock
+	runs []span // all but those for memory, by this machine's clock
 }
 
 // A span is a time from one moment to another.
@@ -62,17 +62,15 @@ func (r *recorded) run(ctx context.Context) (Observation, error) {
 // extra ends the recording, removes what was left and turns the containers into values.
 func (r *recorded) extra(ctx context.Context) (Observation, error) {
 	var o Observation
+	var failed error // which is no reason to go on listening
 	if r.inner.Extra != nil {
-		var err error
-		if o, err = r.inner.Extra(ctx); err != nil {
-			return o, err
-		}
+		o, failed = r.inner.Extra(ctx)
 	}
 	if r.recorder == nil {
 		if r.why != nil && ctx.Err() == nil {
 			o.warn(perf.WarnNotMeasured, "the containers that it makes: %v", r.why)
 		}
-		return o, nil
+		return o, failed
 	}
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
@@ -94,10 +92,10 @@ func (r *recorded) extra(ctx context.Context) (Observation, error) {
 	if err != nil {
 		o.warn(perf.WarnLeftBehind, "it may have left containers behind: %v", err)
 	}
-	return o, nil
+	return o, failed
 }
 
-// count adds the phases of the containers that were created in a timed run.
+// count adds the phases of the containers that were created in a run.
 func (r *recorded) count(o *Observation, list []container.Timeline) {
 	counted := 0
 	for _, l := range list {
@@ -106,12 +104,15 @@ func (r *recorded) count(o *Observation, list []container.Timeline) {
 			o.Values = append(o.Values, phasesOf(l)...)
 		}
 	}
-	if counted > 0 {
+	switch {
+	case counted > 0:
 		o.Values = append(o.Values, Value{perf.Containers, float64(counted) / float64(len(r.runs))})
+	case len(list) > 0 && len(r.runs) > 0 && !r.Engine.Info().SharesClock:
+		o.warn(perf.WarnNotMeasured, "the containers that it makes: by the engine's clock, none of %d was created in a run; does it differ from this machine's?", len(list))
 	}
 }
 
-// timed reports whether a moment lies in a timed run. The engine's clock is this
+// timed reports whether a moment lies in a run. The engine's clock is this
 // machine's, or nearly so; a run is longer than the difference.
 func (r *recorded) timed(at time.Time) bool {
 	for _, s := range r.runs {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
@@ -192,6 +191,3 @@ func Alike(builds []Processes, step suite.Step) (bool, error) {
 	}
 	return len(builds) > 1 && len(step.Creates) > 0 && len(sums) < len(builds), nil
 }
-
-// IsUnknownRef reports whether err says that a ref is not there.
-func IsUnknownRef(err error) bool { return perf.ExitStatus(err) == perf.ExitUsage }

@@ -126,7 +126,7 @@ func TestCheckOutRef(t *testing.T) {
 	if err := w.Remove(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := repo.CheckOut(t.Context(), "nowhere", filepath.Join(t.TempDir(), "w")); !IsUnknownRef(err) {
+	if _, err := repo.CheckOut(t.Context(), "nowhere", filepath.Join(t.TempDir(), "w")); perf.ExitStatus(err) != perf.ExitUsage {
 		t.Errorf("error %v for a ref that is not there", err)
 	}
 	check()

@@ -46,10 +46,13 @@ type SelfTestReport struct {
 	Budget     time.Duration
 }
 
-// Status is the exit status: 1 if something came out wrong, 4 if something did not come
-// out in the time there was.
+// Status is the exit status: 1 if something came out wrong or a part is missing, 4 if
+// something did not come out in the time there was.
 func (r SelfTestReport) Status() int {
 	status := perf.ExitOK
+	if len(r.Cases) < len(selfTestCases) { // it was cut short
+		status = perf.ExitFailure
+	}
 	for _, c := range r.Cases {
 		switch {
 		case c.Wrong():

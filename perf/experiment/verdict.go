@@ -97,14 +97,30 @@ func (m *match) decide(c *perf.Comparison, p *pairSeries) {
 		c.Reason = fmt.Sprintf("%d of %d pairs have no ratio: %v", len(p.old)-p.paired.Pairs(), len(p.old), p.noRatio)
 	}
 	switch {
-	case c.Verdict == perf.NoChange && m.rule.cpuBlind && p.metric == perf.CPU:
+	case c.Verdict == perf.NoChange && m.rule.cannotCertify(p.metric):
 		c.Verdict, c.Reason = perf.VerdictUnsure, "the command mostly waits, and CPU time cannot see whether it waits longer"
+	case c.Verdict == perf.NoChange && c.Gate && p.metric == perf.CPU && m.wallIsSlower():
+		c.Reason = "wall time, which does not decide here, is SLOWER by its own pairs: what computes as much may wait for longer (-metric=wall)"
 	case c.Verdict == perf.VerdictUnsure && c.Gate:
 		c.Needed, _ = p.paired.Needed()
 		if m.why != "" {
 			c.Reason = m.why + ": " + c.Reason
 		}
 	}
+}
+
+// wallIsSlower reports whether wall time is SLOWER by itself, where it does not gate. It
+// changes no verdict, as those go by what was fixed before the first pair.
+func (m *match) wallIsSlower() bool {
+	if m.rule.has(perf.Wall) {
+		return false
+	}
+	for _, p := range m.series {
+		if p.metric == perf.Wall {
+			return p.paired.Verdict() == perf.Slower
+		}
+	}
+	return false
 }
 
 // notMeasured begins the reason of a comparison without a new value.
@@ -141,21 +157,30 @@ func exactly(c *perf.Comparison) {
 
 // discoveries applies the e-BH procedure of perf/stats to the comparisons that gate: of
 // those that are called SLOWER or FASTER together, a share of at most alpha is so by
-// chance (Wang and Ramdas 2022).
+// chance (Wang and Ramdas 2022). Each workload has the same weight, which its metrics
+// share: this is the error that [match.enough] stops at, for which the number of metrics
+// of the workloads that are still to come is not known.
 func discoveries(list []perf.Comparison, alpha float64) {
 	var at []int
-	var evidence []float64
+	metrics := map[string]int{} // of each workload
 	for i, c := range list {
 		if c.Gate && !c.Exact && c.Evidence != nil {
-			at, evidence = append(at, i), append(evidence, *c.Evidence)
+			at = append(at, i)
+			metrics[c.Workload]++
 		}
+	}
+	evidence, weights := make([]float64, len(at)), make([]float64, len(at))
+	for k, i := range at {
+		// One on average, as the procedure wants them.
+		weights[k] = float64(len(at)) / float64(len(metrics)*metrics[list[i].Workload])
+		evidence[k] = weights[k] * *list[i].Evidence
 	}
 	found, threshold := stats.EBH(evidence, alpha)
 	for k, i := range at {
 		c := &list[i]
 		if changed := c.Verdict == perf.Slower || c.Verdict == perf.Faster; changed && !found[k] {
 			c.Verdict = perf.VerdictUnsure
-			c.Reason = fmt.Sprintf("evidence of %.3g would do for one comparison, and among %d it takes %.3g: more pairs (-budget)", *c.Evidence, len(at), threshold)
+			c.Reason = fmt.Sprintf("evidence of %.3g would do for one comparison, and among those of %d workloads it takes %.3g: more pairs (-budget)", *c.Evidence, len(metrics), threshold/weights[k])
 		}
 	}
 }

@@ -3,9 +3,12 @@ package flamegraph_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +181,67 @@ func TestViewerAgreesWithTheTree(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %d frames are drawn, of %d; the first are\n%s\nwant\n%s", name, len(got), len(want),
 				strings.Join(got[:min(5, len(got))], "\n"), strings.Join(want[:5], "\n"))
+		}
+	}
+}
+
+// The viewer shortens labels as the static picture does, and gives the same colours.
+func TestViewerAgreesWithTheStaticPicture(t *testing.T) {
+	p := newTab(t)
+	type drawn struct {
+		Name, Text string
+		Width      float64
+	}
+	tree := treeOf(t, append(program(300, 5), "main@/usr/bin/program;<T as core::fmt::Debug>::fmt 90000000", "main@/usr/bin/program;f.isra.0 50000000", "main@/usr/bin/program;日本語の関数 30000000")...)
+	p.open(save(t, tree, flamegraph.Options{}), "")
+	char := eval[float64](p, `(() => { const e = document.createElementNS('http://www.w3.org/2000/svg', 'text'); e.textContent = 'x'.repeat(100); document.documentElement.appendChild(e); const w = e.getComputedTextLength() / 100; e.remove(); return w; })()`)
+	labels := 0
+	for _, d := range eval[[]drawn](p, `[...document.querySelectorAll('.f')].map(g => ({Name: g.getAttribute('aria-label').split('; ')[0], Text: (g.querySelector('text') || {textContent: ''}).textContent, Width: +g.querySelector('rect').getAttribute('width')}))`) {
+		width := d.Width
+		if width > 2.4 { // the viewer leaves a gap to the next frame
+			width += 0.6
+		}
+		if math.Abs(math.Mod((width-6)/char+0.5, 1)-0.5) < 0.01 {
+			continue // so close to one more character that the gap, or rounding, decides
+		}
+		if want := flamegraph.Fit(d.Name, int((width-6)/char)); want != d.Text && d.Name != "all" {
+			t.Errorf("the label of %s in %.1f pixels is %q, in the static picture it would be %q", d.Name, width, d.Text, want)
+		}
+		if d.Text != "" {
+			labels++
+		}
+	}
+	if labels < 30 {
+		t.Errorf("only %d labels are drawn", labels)
+	}
+
+	small := treeOf(t, append([]string{"main;encoding/json.Marshal;runtime.mallocgc 700", "main;__x64_sys_read@[kernel.kallsyms];x@[kernel.kallsyms] 200"}, example...)...)
+	d, err := calltree.Diff(small, treeOf(t, example...), calltree.DiffOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var diff bytes.Buffer
+	if err := flamegraph.WriteDiff(&diff, d, flamegraph.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	classes := small.Classify(nil)
+	for name, svg := range map[string][]byte{
+		"name": draw(t, small, flamegraph.Options{}), "share": draw(t, small, flamegraph.Options{Colour: flamegraph.ByShare}),
+		"class": draw(t, small, flamegraph.Options{Colour: flamegraph.ByClass, Classes: classes}), "diff": diff.Bytes(),
+		"callers by class": draw(t, small, flamegraph.Options{Inverted: true, Colour: flamegraph.ByClass, Classes: classes}),
+		"callers by share": draw(t, small, flamegraph.Options{Inverted: true, Colour: flamegraph.ByShare}),
+	} {
+		want := map[string]int{}
+		for _, m := range regexp.MustCompile(`<path class="(\w+)" d="([^"]*)"`).FindAllSubmatch(svg, -1) {
+			want[string(m[1])] = bytes.Count(m[2], []byte("M"))
+		}
+		p.open(saveBytes(t, svg), "")
+		got := map[string]int{}
+		for _, class := range eval[[]string](p, `[...document.querySelectorAll('.f')].map(g => g.getAttribute('class').slice(2))`) {
+			got[class]++
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("colours by %s: the viewer has %v, the static picture %v", name, got, want)
 		}
 	}
 }

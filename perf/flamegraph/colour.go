@@ -45,7 +45,7 @@ func (p *picture) shade(n *node, peak float64) string {
 	case p.diff:
 		return diffShade(p.delta(n), peak)
 	case p.opt.Colour == ByClass:
-		return fmt.Sprint("k", p.opt.Classes.ByFrame[n.frame])
+		return fmt.Sprint("k", p.class(n))
 	case p.opt.Colour == ByShare:
 		own := n.new.Flat
 		if p.opt.Inverted {
@@ -58,6 +58,15 @@ func (p *picture) shade(n *node, peak float64) string {
 		return fmt.Sprint("s", min(shareColours-1, int(shareColours*math.Sqrt(float64(own)/max(peak, 1)))))
 	}
 	return fmt.Sprint("h", p.hashes[n.frame])
+}
+
+// class is the number of a node's class. Where callers are drawn, a place stands for many
+// stacks, and it is that of the frame.
+func (p *picture) class(n *node) uint16 {
+	if p.opt.Inverted {
+		return p.opt.Classes.ByFrame[n.frame]
+	}
+	return p.opt.Classes.ByNode[n.id]
 }
 
 func diffShade(delta, peak float64) string {
@@ -100,7 +109,7 @@ var css = func() string {
 	}
 	for i := range userColours {
 		step := float64(i)
-		rule(fmt.Sprint("h", i), 4+step*4.4, 0.86, 0.66+0.045*float64(i%3), 0.24+0.02*float64(i%3))
+		rule(fmt.Sprint("h", i), 6+step*4.2, 0.8, 0.69+0.04*float64(i%3), 0.24+0.02*float64(i%3))
 	}
 	for i := range kernelColours {
 		rule(fmt.Sprint("h", userColours+i), 205+float64(i)*16, 0.55, 0.76, 0.33)
@@ -168,8 +177,8 @@ func (p *picture) classCSS(b *bytes.Buffer) {
 		}
 		nth := float64(inGroup[c.Group] % 4)
 		inGroup[c.Group]++
-		fmt.Fprintf(&light, ".k%d rect,path.k%d{fill:%s}", i, i, hsl(hue+nth*5, saturation, 0.68+0.055*nth))
-		fmt.Fprintf(&dark, ".k%d rect,path.k%d{fill:%s}", i, i, hsl(hue+nth*5, saturation*0.75, 0.25+0.025*nth))
+		fmt.Fprintf(&light, ".k%d rect,path.k%d{fill:%s}", i, i, hsl(hue+nth*11, saturation, 0.68+0.06*nth))
+		fmt.Fprintf(&dark, ".k%d rect,path.k%d{fill:%s}", i, i, hsl(hue+nth*11, saturation*0.75, 0.25+0.02*nth))
 	}
 	fmt.Fprintf(b, "%s@media(prefers-color-scheme:dark){%s}", light.String(), dark.String())
 }

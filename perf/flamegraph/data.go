@@ -29,7 +29,8 @@ var viewer = func() string {
 //	         before, and what follows
 //	modules  paths, each once; module: by frame, which of them
 //	hash     by frame, a character: firstCode + the number of its colour
-//	class    by frame, a character: firstCode + the number of its class in classes
+//	class    by node, a character: firstCode + the number of its class in classes;
+//	classOf  the same by frame
 //	nodes    in preorder without the root, each as: frame, levels to go up from the node
 //	         before to its parent, own weight; and the old own weight in a difference
 //	own      the root's own new and old weight
@@ -159,9 +160,16 @@ func (p *picture) appendClasses(b []byte) []byte {
 		b = append(b, ']')
 	}
 	b = append(b, `],"class":`...)
+	b = appendCodes(b, c.ByNode)
+	b = append(b, `,"classOf":`...)
+	return appendCodes(b, c.ByFrame)
+}
+
+func appendCodes(b []byte, numbers []uint16) []byte {
 	var text strings.Builder
-	for _, class := range c.ByFrame {
-		text.WriteRune(firstCode + rune(class))
+	text.Grow(len(numbers))
+	for _, n := range numbers {
+		text.WriteRune(firstCode + rune(n))
 	}
 	return appendJSON(b, text.String())
 }

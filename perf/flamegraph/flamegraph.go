@@ -66,25 +66,25 @@ func Write(w io.Writer, t *calltree.Tree, opt Options) error {
 	if opt.Colour == ByClass && opt.Classes == nil {
 		return fmt.Errorf("flame graph %q: colours by class need the classes of the tree (Options.Classes, from Tree.Classify)", opt.Title)
 	}
-	if opt.Classes != nil && len(opt.Classes.ByFrame) != len(t.Frames) {
-		return fmt.Errorf("flame graph %q: the classes are those of another tree: %d frames, and it has %d",
-			opt.Title, len(opt.Classes.ByFrame), len(t.Frames))
-	}
 	if t.Inverted {
 		opt.Inverted = !opt.Inverted
 		t = t.Invert()
+	}
+	if c := opt.Classes; c != nil && (len(c.ByFrame) != len(t.Frames) || len(c.ByNode) != len(t.Nodes)) {
+		return fmt.Errorf("flame graph %q: the classes are those of another tree: %d frames at %d places, and it has %d at %d",
+			opt.Title, len(c.ByFrame), len(c.ByNode), len(t.Frames), len(t.Nodes))
 	}
 	p := newPicture(opt, t.Frames, len(t.Nodes))
 	p.unit = t.Unit
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
-		p.nodes = append(p.nodes, node{frame: n.Frame, parent: n.Parent, depth: n.Depth, end: n.End, new: n.Weight})
+		p.nodes = append(p.nodes, node{id: int32(i), frame: n.Frame, parent: n.Parent, depth: n.Depth, end: n.End, new: n.Weight})
 	}
 	p.shown = p.nodes
 	if opt.Inverted {
 		p.shown = nil
-		for _, n := range t.Invert().Nodes {
-			p.shown = append(p.shown, node{frame: n.Frame, parent: n.Parent, depth: n.Depth, end: n.End, new: n.Weight})
+		for i, n := range t.Invert().Nodes {
+			p.shown = append(p.shown, node{id: int32(i), frame: n.Frame, parent: n.Parent, depth: n.Depth, end: n.End, new: n.Weight})
 		}
 	}
 	return p.write(w)
@@ -117,15 +117,15 @@ func diffNodes(d *calltree.Difference) []node {
 	out := make([]node, len(d.Nodes))
 	for i := range d.Nodes {
 		n := &d.Nodes[i]
-		out[i] = node{frame: n.Frame, parent: n.Parent, depth: n.Depth, end: n.End, old: n.Old, new: n.New}
+		out[i] = node{id: int32(i), frame: n.Frame, parent: n.Parent, depth: n.Depth, end: n.End, old: n.Old, new: n.New}
 	}
 	return out
 }
 
 // node is a node of either kind of tree.
 type node struct {
-	frame, parent, depth, end int32
-	old, new                  calltree.Weight
+	id, frame, parent, depth, end int32
+	old, new                      calltree.Weight
 }
 
 // picture is what is drawn, and the bytes so far.

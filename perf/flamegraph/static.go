@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
 
 // Measures of the static picture in pixels; the viewer has the same ones, but for the
@@ -57,14 +59,33 @@ func (p *picture) text(s string) {
 
 func (p *picture) describeTotal() string {
 	root := &p.nodes[0]
-	total := strconv.FormatInt(root.new.Cum, 10)
+	total := p.amount(root.new.Cum)
 	if p.diff {
-		total = strconv.FormatInt(root.old.Cum, 10) + " before and " + total + " after"
+		total = p.amount(root.old.Cum) + " before and " + total + " after"
 	}
-	if p.unit.Unit == "count" {
-		return total + " " + p.unit.Type
+	return total
+}
+
+// amount writes a weight for a person, as far as the unit is one that perf knows.
+func (p *picture) amount(weight int64) string {
+	factor, unit := 0.0, perf.Second
+	switch p.unit.Unit {
+	case "nanoseconds":
+		factor = 1e-9
+	case "microseconds":
+		factor = 1e-6
+	case "milliseconds":
+		factor = 1e-3
+	case "seconds":
+		factor = 1
+	case "bytes":
+		factor, unit = 1, perf.Byte
+	case "count":
+		return strconv.FormatInt(weight, 10) + " " + p.unit.Type
+	default:
+		return strconv.FormatInt(weight, 10) + " " + p.unit.Unit
 	}
-	return total + " " + p.unit.Unit + " of " + p.unit.Type
+	return unit.Format(float64(weight)*factor) + " of " + p.unit.Type
 }
 
 // boxes draws the widest frames: a path for all that have one colour, which is shorter
@@ -167,7 +188,7 @@ func (p *picture) appendLabel(b []byte, n *node, x float64, y int, width float64
 	if n.frame >= 0 {
 		name = label(p.names[n.frame])
 	}
-	text := fit(name, width)
+	text := fit(name, int((width-6)/charWidth))
 	if text == "" {
 		return b
 	}
@@ -188,15 +209,17 @@ func label(name string) string {
 	return name
 }
 
-// fit shortens a name to a width in pixels: first by leaving out where the function is
+// fit shortens a name to so many places of a monospace font: first by leaving out where the function is
 // from, then by cutting its end off. It is empty where not even a few characters have
 // room. The functions of the same names in the viewer agree with these.
-func fit(name string, width float64) string {
-	room := int((width - 6) / charWidth)
+func fit(name string, room int) string {
 	if room < 3 {
 		return ""
 	}
-	for k := 0; k < 2 && cells(name) > room; k++ {
+	if cells(name) > room {
+		name = bare(name)
+	}
+	for k := 0; k < 3 && cells(name) > room; k++ {
 		name = brief(name)
 	}
 	if cells(name) <= room {
@@ -232,9 +255,30 @@ func cell(r rune) int {
 	return 1
 }
 
+// bare cuts off what linkers and compilers put behind a name.
+func bare(name string) string {
+	for _, mark := range []string{"@", ".isra.", ".constprop.", ".part.", ".cold", ".llvm."} {
+		if at := strings.Index(name, mark); at > 0 {
+			name = name[:at]
+		}
+	}
+	return name
+}
+
 // brief leaves out the outermost part of where a function is from: all directories of a
-// Go package, then the package; all modules of Rust and C++ but the last, then that too.
+// Go package, then the package, then the receiver; all modules of Rust and C++ but the
+// last, then that too.
 func brief(name string) string {
+	if strings.HasPrefix(name, "<") {
+		if at := strings.LastIndex(name, ">::"); at >= 0 {
+			return name[at+3:]
+		}
+	}
+	if strings.HasPrefix(name, "(") {
+		if at := strings.Index(name, ")."); at > 0 && at < len(name)-2 {
+			return name[at+2:]
+		}
+	}
 	head := name
 	if at := strings.IndexAny(name, "([<{ "); at >= 0 {
 		head = name[:at]

@@ -224,7 +224,7 @@ function amount(x) {
 const signed = (x, text) => (x < 0 ? '\u2212' : '+') + text;
 
 function describe(i) {
-  const lines = [labelOf(i)], f = V.frame[i], all = V.sumNow[0], own = i ? V.now[i] : 0;
+  const lines = [labelOf(i)], all = V.sumNow[0], own = i ? V.now[i] : 0;
   if (moduleOf(i)) lines.push('in ' + moduleOf(i));
   if (diff) {
     const k = D.old, before = k * V.sumOld[i], base = Math.max(all, k * V.sumOld[0]), delta = V.sumNow[i] - before;
@@ -237,12 +237,14 @@ function describe(i) {
       (S.zoom ? ', ' + pct(V.sumNow[i] / V.sumNow[S.zoom]) + ' of ' + labelOf(S.zoom) : ''));
     if (i && !S.inverted) lines.push('its own: ' + amount(own) + ', ' + pct(own / all));
   }
-  if (i && D.class) lines.push(D.classes[code(D.class, f)][0]);
+  if (i && D.class) lines.push(D.classes[classOf(i)][0]);
   return lines;
 }
 
 // Colours are classes of the style sheet, so that dark mode needs no script.
 const code = (text, i) => text.charCodeAt(i) - 64;
+// Where callers are drawn, a place stands for many stacks, and its class is its frame's.
+const classOf = i => S.inverted ? code(D.classOf, V.frame[i]) : code(D.class, i);
 let deepestOwn = 0, widestDelta = 0;
 for (let i = 1; i < down.n; i++) {
   deepestOwn = Math.max(deepestOwn, down.now[i]);
@@ -251,7 +253,7 @@ for (let i = 1; i < down.n; i++) {
 function shade(i) {
   if (!i) return 'r';
   const f = V.frame[i];
-  if (S.colour === 'class') return 'k' + code(D.class, f);
+  if (S.colour === 'class') return 'k' + classOf(i);
   if (S.colour === 'diff') {
     const delta = V.sumNow[i] - D.old * V.sumOld[i], size = widestDelta ? Math.abs(delta) / widestDelta : 0;
     return size < 1e-9 ? 'z' : (delta > 0 ? 'u' : 'd') + Math.min(4, Math.floor(5 * Math.sqrt(size)));
@@ -274,7 +276,8 @@ function cells(text) {
 function fit(text, width) {
   const room = Math.floor((width - 6) / charWidth);
   if (room < 3) return '';
-  for (let k = 0; k < 2 && cells(text) > room; k++) text = brief(text);
+  if (cells(text) > room) text = bare(text);
+  for (let k = 0; k < 3 && cells(text) > room; k++) text = brief(text);
   if (cells(text) <= room) return text;
   let out = '', count = 0, used = 0;
   for (const c of text) {
@@ -285,9 +288,21 @@ function fit(text, width) {
   }
   return out;
 }
+// bare cuts off what linkers and compilers put behind a name.
+function bare(text) {
+  for (const mark of ['@', '.isra.', '.constprop.', '.part.', '.cold', '.llvm.']) {
+    const at = text.indexOf(mark);
+    if (at > 0) text = text.slice(0, at);
+  }
+  return text;
+}
 // brief leaves out the outermost part of where a function is from: all directories of a
-// Go package, then the package; all modules of Rust and C++ but the last, then that too.
+// Go package, then the package, then the receiver; all modules of Rust and C++ but the
+// last, then that too.
 function brief(text) {
+  if (text[0] === '<' && text.includes('>::')) return text.slice(text.lastIndexOf('>::') + 3);
+  const receiver = text[0] === '(' ? text.indexOf(').') : -1;
+  if (receiver > 0 && receiver < text.length - 2) return text.slice(receiver + 2);
   const at = text.search(/[(\[<{ ]/), head = at < 0 ? text : text.slice(0, at);
   if (head.includes('/')) return text.slice(head.lastIndexOf('/') + 1);
   let last = head.lastIndexOf('::');
@@ -433,7 +448,7 @@ function legend() {
     make(NS, 'rect', { width: 11, height: 11, rx: 2, class: shade }, make(NS, 'g', { class: shade }, i));
     s.appendChild(document.createTextNode(text));
   };
-  if (S.colour === 'class') D.classes.forEach((c, i) => { if (c[1] > 0.0005) entry('k' + i, c[0] + ' ' + pct(c[1])); });
+  if (S.colour === 'class') D.classes.map((c, i) => [i, ...c]).filter(c => c[2] >= 0.0005).sort((a, b) => b[2] - a[2]).forEach(c => entry('k' + c[0], c[1] + ' ' + pct(c[2])));
   if (S.colour === 'share') { entry('s0', 'none of its own'); entry('s9', 'most of its own: ' + amount(deepestOwn)); }
   if (S.colour === 'diff') { entry('u4', 'grown'); entry('z', 'equal'); entry('d4', 'shrunk or vanished'); }
 }

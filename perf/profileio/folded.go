@@ -2,7 +2,6 @@ package profileio
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -32,16 +31,18 @@ func (o FoldOptions) needs() ScriptOptions {
 // the lines, are dropped.
 func (s *Script) WriteFolded(w io.Writer, o FoldOptions) error {
 	lines := s.folded(o)
-	out := bufio.NewWriterSize(w, chunk)
+	out := foldedWriter{w: bufio.NewWriterSize(w, chunk)}
 	for i, l := range lines {
 		weight := l.weight
 		if i+1 < len(lines) && lines[i+1].stack == l.stack {
 			lines[i+1].weight += weight
 			continue
 		}
-		fmt.Fprintf(out, "%s %d\n", l.stack, weight)
+		if err := out.write(l.stack, weight); err != nil {
+			return err
+		}
 	}
-	return out.Flush()
+	return out.w.Flush()
 }
 
 // foldedLine is one line of the output, before those of one stack are added up.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
@@ -20,6 +19,10 @@ type ScriptOptions struct {
 	// Threads keeps process and thread of each sample; otherwise only the name of the
 	// program.
 	Threads bool
+	// OffCPU makes a sample cost the time until its thread runs again. The samples have
+	// to be of context switches, and the text has to hold the times, and the switches
+	// themselves (perf record --switch-events, perf script --show-switch-events).
+	OffCPU bool
 }
 
 // A Script is what the text of perf script says.
@@ -30,11 +33,14 @@ type Script struct {
 	Others []string
 	// Samples is how many there are, and Lost how many perf says are missing.
 	Samples, Lost int64
+	// Waits says how the time off the CPU divides, where it was asked for.
+	Waits Waits
 	// Faults are the lines that make no sense. After the first maxFaults they are only
 	// counted, in Faulty.
 	Faults []*perf.SyntaxError
 	Faulty int
 
+	offCPU bool
 	stacks *stacks
 }
 
@@ -52,13 +58,17 @@ const maxFaults = 20
 // are found from what surrounds them.
 func ReadPerfScript(r io.Reader, file string, o ScriptOptions) (*Script, error) {
 	p := &scriptReader{
-		script: &Script{stacks: newStacks()}, file: file, options: o,
+		script: &Script{stacks: newStacks(), offCPU: o.OffCPU}, file: file, options: o,
 		events: map[string]bool{}, inline: -1,
 	}
-	if err := p.read(r); err != nil {
+	if o.OffCPU {
+		p.waiting = map[string]wait{}
+	}
+	if err := eachLine(r, p.oneLine); err != nil {
 		return nil, fmt.Errorf("reading %s after line %d: %w", file, p.line, err)
 	}
 	p.flush()
+	p.script.Waits.Open = int64(len(p.waiting))
 	return p.script, nil
 }
 
@@ -69,62 +79,22 @@ type scriptReader struct {
 	options ScriptOptions
 	line    int // the current one, from 1
 
+	waiting map[string]wait // threads that are off the CPU, by tid; nil: not asked for
+
 	events map[string]bool // all that were met: whether their samples are wanted
 
 	// The sample that is being read.
 	open   bool // there is one
 	wanted bool
 	thread int32
+	tid    string // kept for time off the CPU only, as weight is the time then
 	weight int64
 	frames []int32
 	inline int32 // a frame on the sample's own line; -1: none
 }
 
-// Sizes of what is read at once and of the longest line. Symbols of C++ get long.
-const (
-	chunk   = 256 << 10
-	maxLine = 1 << 20
-)
-
-// read cuts the input into lines.
-func (p *scriptReader) read(r io.Reader) error {
-	buf, used := make([]byte, chunk), 0
-	for {
-		n, err := r.Read(buf[used:])
-		used += n
-		rest := buf[:used]
-		for {
-			i := bytes.IndexByte(rest, '\n')
-			if i < 0 {
-				break
-			}
-			p.oneLine(rest[:i])
-			rest = rest[i+1:]
-		}
-		if err == io.EOF {
-			if len(rest) > 0 {
-				p.oneLine(rest)
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if len(rest) >= maxLine {
-			return fmt.Errorf("a line is longer than %d bytes: this is no text of perf script", maxLine)
-		}
-		if len(rest) > len(buf)/2 {
-			buf = slices.Grow(buf, len(buf))[:2*len(buf)]
-		}
-		used = copy(buf, rest)
-	}
-}
-
 func (p *scriptReader) oneLine(line []byte) {
 	p.line++
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-	}
 	if len(line) == 0 {
 		p.flush()
 		return
@@ -150,6 +120,9 @@ func (p *scriptReader) push(id int32) {
 // program perf has put to the right of its column, as it does without stacks.
 func (p *scriptReader) indented(line []byte) {
 	text := bytes.TrimLeft(line, " \t")
+	if p.waiting != nil && p.switched(text) {
+		return
+	}
 	f, ok := parseFrame(text)
 	if ok && p.open && !mayBeHeader(f) {
 		p.push(p.frame(f))
@@ -191,6 +164,9 @@ func (p *scriptReader) frame(f frameText) int32 {
 // header takes a line that begins at its margin.
 func (p *scriptReader) header(line []byte) {
 	p.flush()
+	if p.waiting != nil && p.switched(line) {
+		return
+	}
 	h, ok := parseHeader(line, line[0] == '#')
 	switch {
 	case ok:
@@ -215,6 +191,9 @@ func (p *scriptReader) begin(h header) {
 		t.pid, t.tid = string(h.pid), string(h.tid)
 	}
 	p.thread, p.weight = p.script.stacks.threadOf(t), h.period
+	if p.waiting != nil {
+		p.tid, p.weight = string(h.tid), h.time
+	}
 	if h.rest == nil {
 		return
 	}
@@ -249,7 +228,9 @@ func (p *scriptReader) takes(event []byte) bool {
 
 // flush ends the sample.
 func (p *scriptReader) flush() {
-	if p.open && p.wanted {
+	if p.open && p.wanted && p.waiting != nil {
+		p.sleeps()
+	} else if p.open && p.wanted {
 		p.script.Samples++
 		p.script.stacks.add(p.thread, p.frames, p.weight)
 	}

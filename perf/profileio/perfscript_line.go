@@ -9,6 +9,7 @@ import (
 type header struct {
 	comm, pid, tid []byte // pid is empty where the line has one number only
 	event          []byte // without modifiers
+	time           int64  // in nanoseconds, of a clock of the kernel; 0 where there is none
 	period         int64  // 1 where the line has none
 	rest           []byte // what follows the event; nil: nothing
 }
@@ -53,6 +54,7 @@ func (h *header) after(line []byte, end int, must bool) bool {
 	}
 	timed := isTime(line[start:stop])
 	if timed {
+		h.time = nanoseconds(line[start:stop])
 		start, stop = nextToken(line, stop)
 	}
 	if must && !timed {
@@ -128,6 +130,24 @@ func isTime(word []byte) bool {
 	}
 	seconds, fraction, ok := bytes.Cut(word[:n-1], []byte{'.'})
 	return ok && allDigits(seconds) && allDigits(fraction)
+}
+
+// nanoseconds is the value of what isTime takes. A part of the fraction that is less than
+// a nanosecond, which perf does not write, is left out, and so are times out of range.
+func nanoseconds(word []byte) int64 {
+	seconds, fraction, _ := bytes.Cut(word[:len(word)-1], []byte{'.'})
+	s, err := strconv.ParseInt(string(seconds), 10, 64)
+	if err != nil || s > 1<<33 {
+		return 0
+	}
+	ns := int64(0)
+	for i := range 9 {
+		ns *= 10
+		if i < len(fraction) {
+			ns += int64(fraction[i] - '0')
+		}
+	}
+	return s*1e9 + ns
 }
 
 // plainEvent takes the modifiers (perf-list(1)) from an event: the u of cycles:u, but

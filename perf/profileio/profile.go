@@ -2,11 +2,12 @@ package profileio
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/google/pprof/profile"
 )
+
+// nanosecondsUnit is the unit of time in the pprof model.
+const nanosecondsUnit = "nanoseconds"
 
 // Profile returns the samples in the pprof model. Sample types are samples/count and
 // what a sample costs: cpu/nanoseconds for the clocks of the kernel, else the event
@@ -16,7 +17,7 @@ func (s *Script) Profile() (*profile.Profile, error) {
 	b := profileBuilder{
 		profile:   &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, s.costType()}},
 		modules:   map[string]*profile.Mapping{},
-		functions: map[string]*profile.Function{},
+		functions: map[functionKey]*profile.Function{},
 		locations: make([]*profile.Location, len(s.stacks.frames)),
 	}
 	b.profile.DefaultSampleType = b.profile.SampleType[1].Type
@@ -43,10 +44,12 @@ func (s *Script) Profile() (*profile.Profile, error) {
 
 // costType says what a sample's weight is.
 func (s *Script) costType() *profile.ValueType {
-	switch s.Event {
-	case "cpu-clock", "task-clock":
-		return &profile.ValueType{Type: "cpu", Unit: "nanoseconds"}
-	case "":
+	switch {
+	case s.offCPU:
+		return &profile.ValueType{Type: "off-cpu", Unit: nanosecondsUnit}
+	case s.Event == "cpu-clock" || s.Event == "task-clock":
+		return &profile.ValueType{Type: "cpu", Unit: nanosecondsUnit}
+	case s.Event == "":
 		return &profile.ValueType{Type: "event", Unit: "count"}
 	}
 	return &profile.ValueType{Type: s.Event, Unit: "count"}
@@ -66,7 +69,7 @@ func labels(t thread) map[string][]string {
 type profileBuilder struct {
 	profile   *profile.Profile
 	modules   map[string]*profile.Mapping
-	functions map[string]*profile.Function
+	functions map[functionKey]*profile.Function
 	locations []*profile.Location // by frame
 }
 
@@ -80,7 +83,7 @@ func (b *profileBuilder) location(id int32, f frame) *profile.Location {
 		parts = splitInlined(parts[0])
 	}
 	for i := len(parts) - 1; i >= 0; i-- { // what is inlined most deeply comes first
-		l.Line = append(l.Line, profile.Line{Function: b.function(parts[i])})
+		l.Line = append(l.Line, profile.Line{Function: b.function(functionKey{name: parts[i]})})
 	}
 	b.locations[id] = l
 	b.profile.Location = append(b.profile.Location, l)
@@ -108,51 +111,40 @@ func (b *profileBuilder) mapping(module string) *profile.Mapping {
 	return m
 }
 
-func (b *profileBuilder) function(name string) *profile.Function {
-	f := b.functions[name]
+// functionKey is what tells functions apart.
+type functionKey struct{ name, file string }
+
+func (b *profileBuilder) function(key functionKey) *profile.Function {
+	f := b.functions[key]
 	if f == nil {
-		f = &profile.Function{ID: uint64(len(b.profile.Function) + 1), Name: name, SystemName: name}
-		b.functions[name] = f
+		f = &profile.Function{ID: uint64(len(b.profile.Function) + 1), Name: key.name, SystemName: key.name, Filename: key.file}
+		b.functions[key] = f
 		b.profile.Function = append(b.profile.Function, f)
 	}
 	return f
 }
 
-// FoldProfile writes a pprof profile of any origin as folded stacks: one line for each
-// stack of functions, with the sum of the sample type that value is the index of. The
-// root frame is the label comm, where samples have it. Characters that the form gives a
-// meaning to are replaced.
-func FoldProfile(p *profile.Profile, value int) map[string]int64 {
-	out := map[string]int64{}
-	var b strings.Builder
-	for _, s := range p.Sample {
-		b.Reset()
-		if comm := s.Label["comm"]; len(comm) > 0 {
-			b.WriteString(foldable(comm[0]))
-		}
-		for i := len(s.Location) - 1; i >= 0; i-- {
-			l := s.Location[i]
-			if len(l.Line) == 0 {
-				writeFrame(&b, "0x"+strconv.FormatUint(l.Address, 16))
-			}
-			for j := len(l.Line) - 1; j >= 0; j-- {
-				if f := l.Line[j].Function; f != nil {
-					writeFrame(&b, foldable(f.Name))
-				}
-			}
-		}
-		out[b.String()] += s.Value[value]
+// newBuilder makes a profile of these sample types, of which the first one is the default.
+func newBuilder(types ...*profile.ValueType) *profileBuilder {
+	return &profileBuilder{
+		profile:   &profile.Profile{SampleType: types, DefaultSampleType: types[0].Type, PeriodType: &profile.ValueType{Type: types[0].Type, Unit: types[0].Unit}},
+		modules:   map[string]*profile.Mapping{},
+		functions: map[functionKey]*profile.Function{},
 	}
-	return out
 }
 
-func writeFrame(b *strings.Builder, name string) {
-	if b.Len() > 0 {
-		b.WriteByte(';')
-	}
-	b.WriteString(name)
+// addLocation makes a location of functions, of which the one that is inlined most deeply
+// comes first.
+func (b *profileBuilder) addLocation(address uint64, module string, lines []profile.Line) *profile.Location {
+	l := &profile.Location{ID: uint64(len(b.profile.Location) + 1), Address: address, Mapping: b.mapping(module), Line: lines}
+	b.profile.Location = append(b.profile.Location, l)
+	return l
 }
 
-var foldReplacer = strings.NewReplacer(";", ":", "\n", " ", "\r", " ")
-
-func foldable(name string) string { return foldReplacer.Replace(name) }
+// finish checks the profile before anybody gets it.
+func (b *profileBuilder) finish(file string) (*profile.Profile, error) {
+	if err := b.profile.CheckValid(); err != nil {
+		return nil, fmt.Errorf("the profile made of %s: %w", file, err)
+	}
+	return b.profile, nil
+}

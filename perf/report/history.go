@@ -51,8 +51,8 @@ func historyKind(h *experiment.History) string {
 	switch h.Kind {
 	case experiment.AnchorHistory:
 		return "as a ratio to one ref, " + n + " compared pair by pair"
-	case experiment.ChainHistory:
-		return "as the product of the ratios so far, " + n + " each compared pair by pair with what it changed"
+	case experiment.RatioHistory:
+		return "as a ratio to what each run was compared with, " + n + " compared pair by pair"
 	}
 	if h.Elsewhere > 0 {
 		n += fmt.Sprintf(" of this machine (%d of others are left out)", h.Elsewhere)
@@ -80,6 +80,9 @@ func historyChanges(out *writer, h *experiment.History, st Style) {
 		scale := newRowScale(h.Metric.Unit, c.After)
 		out.printf("%s at run %s (%s, commit %s): from %s to %s, %+.1f %%, p = %.3f\n",
 			st.bold(word), clean(p.Run), p.Created.UTC().Format("2006-01-02"), orUnknown(shortCommit(p.Commit)), scale.format(c.Before), scale.format(c.After), change, c.P)
+	}
+	if h.Kind == experiment.RatioHistory {
+		out.printf("%s\n", st.faint("Each ratio is to a ref of its own: what one run alone has changed is in that run's verdict, and no level."))
 	}
 	if h.Kind == experiment.MedianHistory {
 		out.printf("%s\n", st.faint("The runs were not interleaved: a change of the machine looks like one of the code. compareRefs tells them apart."))

@@ -28,6 +28,10 @@ func TestHistoryViews(t *testing.T) {
 	for name, h := range map[string]*experiment.History{
 		"history":     historyOf(30, experiment.Change{Index: 15, P: 0.002, Before: 0.0020, After: 0.0026}),
 		"history-few": historyOf(3),
+		"history-ratios": {
+			Workload: "cli startup", Metric: perf.Metric{Name: "cpu", Unit: perf.Ratio, Better: perf.Lower}, Kind: experiment.RatioHistory,
+			Points: historyOf(10).Points[:10], Changes: []experiment.Change{{Index: 5, P: 0.04, Before: 0.0020, After: 0.0026}}, Least: 10, Alpha: 0.05,
+		},
 	} {
 		golden(t, name, func(w io.Writer, st Style) error { return History(w, h, st) })
 	}

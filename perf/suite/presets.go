@@ -73,12 +73,18 @@ func Cleanroom(dir, exe string) Suite {
 				Tests: &Tests{Passed: Count{`^\s*--- PASS: `}, Failed: Count{`^\s*--- FAIL: `}},
 				Items: &Items{Unit: "tests", Count: Count{`^\s*--- (?:PASS|FAIL): `}},
 			},
-			selfTest(bin, dir, clean),
-			validate(bin, dir, clean),
+			profilable(selfTest(bin, dir, clean)),
+			profilable(validate(bin, dir, clean)),
 			lifecycle(),
 		}, reload.workloads()...),
 		Objectives: append([]Objective{buildTime(), cliStartup(), containerStart(), containerLifecycle(), testSuite(), memory()}, reload.objectives()...),
 	}
+}
+
+// profilable is a workload of the embedded subject that writes profiles of itself.
+func profilable(w Workload) Workload {
+	w.Profiles = "CLEANROOM_PROFILES"
+	return w
 }
 
 // selfTest and validate are the same commands of the embedded subject and of clnrm.

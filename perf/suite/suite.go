@@ -124,6 +124,10 @@ type Workload struct {
 	// no such benchmark.
 	Criterion string
 
+	// Profiles names an environment variable: where that names a folder, the command
+	// leaves profiles of its Go runtime in it. Empty means that it knows of none.
+	Profiles string
+
 	// Watch is set where the command does not end but watches a folder.
 	Watch *Watch
 }

@@ -39,10 +39,22 @@ func play(part string, args []string) int {
 	switch part {
 	case "waiter":
 		return playWaiter(args)
+	case "polite waiter":
+		return playPoliteWaiter(args)
 	case "exit":
 		fmt.Println("about to fail")
 		return 7
 	}
+	return 0
+}
+
+// playPoliteWaiter is a waiter that SIGTERM ends.
+func playPoliteWaiter(args []string) int {
+	conn, err := net.Dial("tcp", args[0])
+	if err != nil {
+		return 1
+	}
+	_, _ = conn.Read(make([]byte, 1)) // nobody ever writes
 	return 0
 }
 

@@ -186,6 +186,28 @@ func TestSignalWhileImporting(t *testing.T) {
 	nothingLeft(t, dir)
 }
 
+// A self-test that was cut short has proved nothing, and must not look as if it had.
+func TestSignalToTheSelfTest(t *testing.T) {
+	binary, _ := gate(t)
+	dir := t.TempDir()
+	s := begin(t, dir, binary, "selfTest")
+	begun := make([]byte, 1) // what it says when the first pair is made
+	if _, err := io.ReadFull(s.stdout, begun); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	status, output := s.ended(t, time.Now().Add(cleanupLimit))
+	if status != perf.ExitFailure || !strings.Contains(output, "interrupted") {
+		t.Errorf("exit status %d, want 1\n%s", status, output)
+	}
+	if list := results(t, dir); len(list) != 1 || list[0].Complete || list[0].Exit != perf.ExitFailure {
+		t.Errorf("results %+v, want an incomplete one of exit 1", list)
+	}
+	nothingLeft(t, dir)
+}
+
 // As in 2>&1 | head -1: what is printed after that has nobody to read it.
 func TestReaderOfTheOutputIsGone(t *testing.T) {
 	binary, _ := gate(t)

@@ -169,7 +169,7 @@ func runCommand(verb string, args []string, std streams) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
-	err := command(ctx, args, std)
+	err := profiled(func() error { return command(ctx, args, std) })
 	switch {
 	case err == nil:
 		return exitOK

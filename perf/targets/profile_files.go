@@ -1,0 +1,186 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/calltree"
+	"github.com/seanchatmangpt/clnrm-perf/perf/flamegraph"
+	"github.com/seanchatmangpt/clnrm-perf/perf/profileio"
+	"github.com/seanchatmangpt/clnrm-perf/perf/report"
+)
+
+// opened opens a profile: a file, the folder of a profile that was recorded here, or -
+// for the standard input. perf.data goes through perf script.
+func opened(ctx context.Context, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(os.Stdin), nil
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, perf.Usagef("reading a profile: %w", err)
+	}
+	if info.IsDir() {
+		name = filepath.Join(name, "profile.pb.gz")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, perf.Usagef("reading a profile: %w", err)
+	}
+	magic := make([]byte, 8)
+	n, err := io.ReadFull(f, magic)
+	if err == nil && string(magic[:n]) == "PERFILE2" {
+		return scripted(ctx, name, f.Close())
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, errors.Join(fmt.Errorf("reading %s: %w", name, err), f.Close())
+	}
+	return f, nil
+}
+
+// script is the text that perf script makes of perf.data.
+type script struct {
+	io.Reader
+	cmd    *exec.Cmd
+	stderr *strings.Builder
+}
+
+// scripted starts perf script on a file.
+func scripted(ctx context.Context, name string, err error) (io.ReadCloser, error) {
+	if err != nil {
+		return nil, err
+	}
+	s := &script{cmd: exec.CommandContext(ctx, "perf", "script", "--no-inline", "--ns", "--show-lost-events", "-i", name), stderr: new(strings.Builder)}
+	s.cmd.Stderr = s.stderr
+	if s.Reader, err = s.cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%s is perf.data, which perf script reads: %w (the target doctor says how to install perf)", name, err)
+	}
+	return s, nil
+}
+
+// Close waits for the end, which comes only when all was read.
+func (s *script) Close() error {
+	_, _ = io.Copy(io.Discard, s.Reader)
+	if err := s.cmd.Wait(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(s.cmd.Args, " "), err, strings.TrimSpace(s.stderr.String()))
+	}
+	return nil
+}
+
+// readProfile reads a profile and tells what is to be known of it.
+func readProfile(ctx context.Context, con console, name, event string) (*profile.Profile, error) {
+	in, err := opened(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	p, rep, err := profileio.Read(in, name, profileio.Options{Event: event, Threads: true})
+	if err = errors.Join(err, in.Close()); err != nil {
+		return nil, err
+	}
+	tell(con, name, rep)
+	return p, nil
+}
+
+// tell says what was read and what was not.
+func tell(con console, name string, r profileio.Report) {
+	if len(r.Others) > 0 {
+		_ = report.Note(con.err, fmt.Sprintf("%s (%s) has %s, and %s, which -event takes", name, r.Format, r.Event, strings.Join(r.Others, ", ")))
+	}
+	for i, f := range r.Faults {
+		if i == maxShownFaults {
+			break
+		}
+		_ = report.Note(con.err, f.Error())
+	}
+	if more := r.Faulty - min(len(r.Faults), maxShownFaults); more > 0 {
+		_ = report.Note(con.err, fmt.Sprintf("and %d more like these", more))
+	}
+	if r.Lost > 0 {
+		_ = report.Note(con.err, fmt.Sprintf("%d samples were lost when it was recorded", r.Lost))
+	}
+}
+
+// drawn is the target flamegraph.
+func drawn(ctx context.Context, in, out, event string) error {
+	ctx, stop := guarded(ctx)
+	defer stop()
+	con := stdConsole()
+	p, err := readProfile(ctx, con, in, event)
+	if err != nil {
+		return bare(err)
+	}
+	value, err := calltree.SampleIndex(p, "")
+	if err != nil {
+		return bare(err)
+	}
+	write := func(w io.Writer) error { return draw(w, in, p, value) }
+	if out == "" {
+		return bare(write(con.out))
+	}
+	return bare(writeWhole(out, write))
+}
+
+// folded is the target fold.
+func folded(ctx context.Context, in, event string, o profileio.FoldOptions) error {
+	ctx, stop := guarded(ctx)
+	defer stop()
+	con := stdConsole()
+	f, err := opened(ctx, in)
+	if err != nil {
+		return bare(err)
+	}
+	rep, err := profileio.Fold(con.out, f, in, profileio.Options{Event: event}, o)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return bare(err)
+	}
+	tell(con, in, rep)
+	if rep.Faulty > 0 {
+		return ended(perf.ExitFailure, "%d places in %s could not be read; the rest was", rep.Faulty, in)
+	}
+	return nil
+}
+
+// profilesCompared is the target profileDiff.
+func profilesCompared(ctx context.Context, oldName, newName, out, event string, keep bool) error {
+	ctx, stop := guarded(ctx)
+	defer stop()
+	con := stdConsole()
+	var trees []*calltree.Tree
+	for _, name := range []string{oldName, newName} {
+		p, err := readProfile(ctx, con, name, event)
+		if err != nil {
+			return bare(err)
+		}
+		value, err := calltree.SampleIndex(p, "")
+		if err != nil {
+			return bare(err)
+		}
+		t, err := calltree.FromProfile(p, value)
+		if err != nil {
+			return bare(fmt.Errorf("%s: %w", name, err))
+		}
+		trees = append(trees, t)
+	}
+	d, err := calltree.Diff(trees[0], trees[1], calltree.DiffOptions{KeepWeights: keep})
+	if err != nil {
+		return bare(err)
+	}
+	title := oldName + " and " + newName
+	if err := writeWhole(out, func(w io.Writer) error { return flamegraph.WriteDiff(w, d, flamegraph.Options{Title: title}) }); err != nil {
+		return bare(err)
+	}
+	err = report.ProfileDiff(con.out, d, con.style)
+	return bare(errors.Join(err, report.ProfileFiles(con.err, []string{out})))
+}

@@ -1,0 +1,67 @@
+package targets_test
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
+)
+
+// When a recording is ended, the recorder and the subject go with it, also a subject
+// that ignores signals. When the process that records is killed, perf ends its command
+// by SIGTERM. And no folder of an unfinished profile stays where it could be removed.
+func TestInterruptedRecording(t *testing.T) {
+	testenv.Tool(t, "perf")
+	for sig, part := range map[syscall.Signal]string{syscall.SIGINT: "waiter", syscall.SIGTERM: "waiter", syscall.SIGKILL: "polite waiter"} {
+		t.Run(sig.String(), func(t *testing.T) {
+			binary, _ := gate(t)
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = l.Close() }()
+			dir := t.TempDir()
+			cmd := exec.CommandContext(t.Context(), binary, "profile", "-cmd="+os.Args[0]+" "+l.Addr().String(), "-seconds=1")
+			cmd.Dir, cmd.Env = dir, append(os.Environ(), playEnv+"="+part)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			first := accept(t, l) // the run as it is, which ends by -seconds
+			waitClosed(t, first)
+			second := accept(t, l) // the one that is recorded
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // how it ends is not what this is about
+			waitClosed(t, second)
+			if left, _ := filepath.Glob(filepath.Join(dir, ".perf", "profiles", "*")); sig != syscall.SIGKILL && len(left) > 0 {
+				t.Errorf("%v is left", left)
+			}
+		})
+	}
+}
+
+func accept(t *testing.T, l net.Listener) net.Conn {
+	t.Helper()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// waitClosed waits until the process at the other end is gone. That it is not would be
+// the test's timeout.
+func waitClosed(t *testing.T, c net.Conn) {
+	t.Helper()
+	_, err := bufio.NewReader(c).ReadByte()
+	if err == nil {
+		t.Error("the waiter has written something")
+	}
+	_ = c.Close() // it was only read
+}

@@ -63,12 +63,15 @@ func availableCPUs() []int {
 	if err := unix.SchedSetaffinityDynamic(0, all); err != nil {
 		return nil
 	}
-	if err := unix.SchedGetaffinityDynamic(0, all); err != nil {
+	// Into a fresh mask: the kernel writes only as much as its own is long, and leaves
+	// what was asked for in the rest.
+	got := unix.NewCPUSet(maxCPUs)
+	if err := unix.SchedGetaffinityDynamic(0, got); err != nil {
 		return nil
 	}
 	var cpus []int
 	for cpu := range maxCPUs {
-		if all.IsSet(cpu) {
+		if got.IsSet(cpu) {
 			cpus = append(cpus, cpu)
 		}
 	}

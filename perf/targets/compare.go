@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -71,10 +73,8 @@ func percentage(name, value string) (float64, error) {
 	if value == "" {
 		return 0, nil
 	}
-	var v float64
-	var rest string
-	n, _ := fmt.Sscanf(value, "%f%s", &v, &rest)
-	if n == 0 || rest != "%" && rest != "" || !(v > 0 && v < 100) {
+	v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(value, "%")), 64)
+	if err != nil || !(v > 0 && v < 100) { // not a number is not above zero either
 		return 0, perf.Usagef("-%s=%s is not a percentage, as 2%% is", name, value)
 	}
 	return v / 100, nil
@@ -137,6 +137,9 @@ func compared(ctx context.Context, o compareTwo) error {
 		if steps[i], err = o.step(command); err != nil {
 			return bare(err)
 		}
+		// The old side, which is set up before the other and cleaned up after the last
+		// run of both, has done what comes once for the two.
+		o.setup, o.cleanup = "", ""
 	}
 	r, err := openRun(stdConsole())
 	if err != nil {

@@ -98,7 +98,7 @@ func (r *run) read(ctx context.Context, o importOptions, paths []string, directi
 	var all benchio.Run
 	faults := 0
 	for i, path := range paths {
-		im, err := readForeign(path, benchio.Options{Better: directions})
+		im, err := readUntil(ctx, path, benchio.Options{Better: directions})
 		if err != nil {
 			return err
 		}
@@ -180,6 +180,25 @@ func sameCPU(here, said string) bool {
 		return strings.Join(strings.Fields(s), " ")
 	}
 	return said == "" || name(here) == name(said)
+}
+
+// readUntil is readForeign, given up when the context ends: opening a pipe without a
+// writer waits, and a device or a dead network disk may never come to an end. What still
+// reads then ends with the process, which the interruption is about to end.
+func readUntil(ctx context.Context, path string, o benchio.Options) (im *benchio.Import, err error) {
+	read := make(chan struct{})
+	var got *benchio.Import
+	var failed error
+	go func() {
+		defer close(read)
+		got, failed = readForeign(path, o)
+	}()
+	select {
+	case <-read:
+		return got, failed
+	case <-ctx.Done():
+		return nil, fmt.Errorf("importing %s: %w", path, ctx.Err())
+	}
 }
 
 // readForeign reads one file, or Criterion's tree.

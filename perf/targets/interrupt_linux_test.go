@@ -161,6 +161,31 @@ func TestSignalsToTheGate(t *testing.T) {
 	}
 }
 
+// A pipe that nobody writes into is as good as a disk that hangs: reading it does not end.
+func TestSignalWhileImporting(t *testing.T) {
+	binary, _ := gate(t)
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := begin(t, dir, binary, "import", fifo)
+	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // returns when the gate has opened it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	deadline := time.Now().Add(cleanupLimit)
+	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	status, output := s.ended(t, deadline)
+	if status != perf.ExitFailure || !strings.Contains(output, "interrupted") {
+		t.Errorf("exit status %d, want 1 and the reason\n%s", status, output)
+	}
+	nothingLeft(t, dir)
+}
+
 // A self-test that was cut short has proved nothing, and must not look as if it had.
 func TestSignalToTheSelfTest(t *testing.T) {
 	binary, _ := gate(t)

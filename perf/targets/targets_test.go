@@ -94,6 +94,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"compare", "true", "true", "-budget=fast"}, []string{"-budget"}},
 		{[]string{"compare", "true", "true", "-minEffect=lots"}, []string{"-minEffect=lots", "2%"}},
 		{[]string{"compare", "true", "true", "-minEffect=0%"}, []string{"-minEffect=0%"}},
+		{[]string{"compare", "true", "true", "-minEffect=2% 5"}, []string{"-minEffect=2% 5"}},
 		{[]string{"compare", "true", "true", "-metric=instructions"}, []string{"unknown metric", "wall, cpu"}},
 		{[]string{"compare", "true", "true", "-seed=-1"}, []string{"-seed=-1"}},
 		{[]string{"compare", "true", "true", "-cpu=x"}, []string{"-cpu=x"}},
@@ -374,6 +375,19 @@ func TestCompare(t *testing.T) {
 		t.Errorf("seed 11 gave\n%s and\n%s", first, second)
 	}
 	nothingLeft(t, dir)
+}
+
+// Each of the two commands has hooks around its runs, but what comes once before
+// everything and once at the end is of the comparison.
+func TestCompareSetsUpOnce(t *testing.T) {
+	testenv.Tool(t, "sh")
+	dir := t.TempDir()
+	hook := func(name string) string { return fmt.Sprintf(`-%s=sh -c 'echo %s >>log'`, name, name) }
+	call(t, dir, nil, "compare", "sh -c :", "sh -c :", hook("setup"), hook("cleanup"), "-budget=100ms").want(t, 0)
+	log, err := os.ReadFile(filepath.Join(dir, "log"))
+	if want := "setup\ncleanup\n"; err != nil || string(log) != want {
+		t.Errorf("%q, %v; want %q", log, err, want)
+	}
 }
 
 func TestCompareFailures(t *testing.T) {

@@ -40,7 +40,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// tab is a page of the browser that notes what a picture must not do: throw, log, or ask
+// tab is a page of the browser. What changes after it was opened must be less than some
+// 2,000 frames: chromedp follows the page's tree, holds 4,096 changes of it, and stands
+// still when there are more.
+//
+// A tab notes what a picture must not do: throw, log, or ask
 // the network for anything.
 type tab struct {
 	testing.TB
@@ -60,7 +64,16 @@ func newTab(t testing.TB) *tab {
 		ctx, stop := chromedp.NewContext(alloc)
 		browser.ctx = ctx
 		browser.stop = func() {
-			_ = chromedp.Cancel(ctx) // waits until the browser has ended
+			// To close is to wait until the browser has ended; one that hangs is killed.
+			ended := make(chan struct{})
+			go func() { defer close(ended); _ = chromedp.Cancel(ctx) }()
+			select {
+			case <-ended:
+			case <-time.After(10 * time.Second):
+				if b := chromedp.FromContext(ctx).Browser; b != nil && b.Process() != nil {
+					_ = b.Process().Kill()
+				}
+			}
 			stop()
 			stopAlloc()
 		}
@@ -73,7 +86,7 @@ func newTab(t testing.TB) *tab {
 		t.Fatal("chromium does not start: see the first test that needed it")
 	}
 	ctx, cancel := chromedp.NewContext(browser.ctx)
-	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, time.Minute)
 	p := &tab{TB: t, ctx: ctx}
 	t.Cleanup(func() {
 		stop()

@@ -47,6 +47,9 @@ type contentionSum struct {
 	// cpu is the processor time of the runs: a command that keeps several processors
 	// busy waits for itself, and that is no contention.
 	cpu time.Duration
+	// engine says that a container engine works for the command: it keeps processors
+	// busy that are not in cpu.
+	engine bool
 }
 
 func (c *contentionSum) add(o Observation) {
@@ -80,7 +83,7 @@ func share(d, of time.Duration) float64 { return float64(d) / float64(max(of, 1)
 // worst is the largest share of the wall time in which other work stood in the way, in
 // words too; it is 0 where no share is large enough for a word.
 func (c *contentionSum) worst() (of float64, seen string) {
-	alone := share(c.cpu, c.wall) < parallelShare
+	alone := share(c.cpu, c.wall) < parallelShare && !c.engine
 	switch steal, delay, pressure := share(c.steal, c.wall), share(c.delay, c.wall), share(c.pressure, c.wall); {
 	case c.hasSteal && steal > stealShare:
 		return steal, fmt.Sprintf("the hypervisor took the CPU away for %.0f %% of the time", 100*steal)

@@ -41,3 +41,20 @@ func TestWarningsAboutTheRuns(t *testing.T) {
 		}
 	}
 }
+
+// A command for which a container engine works waits for the engine, which is no other
+// work; what the hypervisor takes away is.
+func TestPressureOfTheEngine(t *testing.T) {
+	busy := contentionSum{wall: time.Second, pressure: time.Second, hasPressure: true}
+	if of, _ := busy.worst(); of == 0 {
+		t.Error("no word about a machine on which something always waits")
+	}
+	busy.engine = true
+	if of, seen := busy.worst(); of != 0 {
+		t.Errorf("the engine's own work is taken for other work: %s", seen)
+	}
+	busy.steal, busy.hasSteal = time.Second, true
+	if of, _ := busy.worst(); of == 0 {
+		t.Error("no word about a processor that is taken away")
+	}
+}

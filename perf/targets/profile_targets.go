@@ -134,7 +134,7 @@ func ProfileAll(ctx context.Context,
 // Exit status: 0; 1 if a profile cannot be read; 2 if a file is not there.
 //
 //mage:multiline
-func ProfileDiff(ctx context.Context, old, new string, //nolint:revive // Mage shows these names
+func ProfileDiff(ctx context.Context, old, new string,
 	o *string, /* where the picture is written; default diff.svg */
 	event *string, /* of several events or sample types, take this one of both */
 	keep *bool, /* compare weights as they are: of two runs of the same work */

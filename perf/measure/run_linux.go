@@ -109,10 +109,10 @@ func (a *attempt) timed() (spoilt bool, err error) {
 		}
 		return spoilt, err
 	}
-	reading := a.accounts.read(a.pid)
 	if a.onDeath != nil {
 		a.onDeath()
 	}
+	reading := a.accounts.read(a.pid)
 	err = a.reap()
 	a.run.Wall -= reading
 	a.accounts.enter(&a.run)

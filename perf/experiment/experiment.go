@@ -39,6 +39,7 @@ type Observation struct {
 	Values     []Value
 	Wall       time.Duration
 	Contention Contention
+	Engine     bool // a container engine worked for the command
 	Warnings   []perf.Warning
 }
 

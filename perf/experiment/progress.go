@@ -54,6 +54,7 @@ type contentionSum struct {
 
 func (c *contentionSum) add(o Observation) {
 	c.wall += o.Wall
+	c.engine = c.engine || o.Engine
 	for _, v := range o.Values {
 		if v.Metric == perf.CPU {
 			c.cpu += time.Duration(v.Value * float64(time.Second))

@@ -53,6 +53,7 @@ func (r *recorded) setup(ctx context.Context) error {
 func (r *recorded) run(ctx context.Context) (Observation, error) {
 	began := time.Now()
 	o, err := r.inner.Run(ctx)
+	o.Engine = true
 	r.mu.Lock()
 	r.runs = append(r.runs, span{began, time.Now()})
 	r.mu.Unlock()

@@ -78,7 +78,6 @@ func newRecording(step *suite.Step) *recording {
 		result: perf.WorkloadResult{Name: step.Name, Command: append([]string{}, step.Command.Args...), State: perf.StateOK, Cores: cores(step)},
 	}
 	stages(step, &rec.result)
-	rec.shared.engine = step.MakesContainers || step.Container != nil
 	return rec
 }
 

@@ -21,11 +21,11 @@
 // # What is in the wall time
 //
 // The clock starts just before fork and stops when this process has reaped the
-// command, so execve, the loader and the kernel's own tear-down count. On Linux it
-// stands still while the accounts are read that the kernel drops at the reaping
-// (I/O and run delay, 15 µs): the command is dead by then. For /bin/true the sum is
-// about what a C program measures which calls posix_spawn and wait4 in a loop
-// (BenchmarkOverhead): 1 to 2 % more where both move between CPUs, 5 to 8 % more
+// command, so execve, the loader and the kernel's own tear-down count. On Linux so do
+// the 15 µs in which the accounts are read that the kernel drops at the reaping
+// (I/O and run delay). For /bin/true the sum is a little more than what a C program
+// measures which calls posix_spawn and wait4 in a loop (BenchmarkOverhead): 3 to 4 %
+// where both move between CPUs on a quiet machine, 8 to 12 %
 // when all is pinned to one CPU, which the C loop keeps warm, or when no CPU is idle.
 //
 // # How memory is measured on Linux

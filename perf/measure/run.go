@@ -13,8 +13,8 @@ type Run struct {
 	Start time.Time // when it was started, with a monotonic reading
 
 	// Wall is the time from just before the start until this process has reaped it:
-	// execve, loading and exit are in it. On Linux the clock stands still for some
-	// 15 µs between death and reaping, while the accounts below are read.
+	// execve, loading and exit are in it, and on Linux some 15 µs between death and
+	// reaping, in which the accounts below are read.
 	Wall time.Duration
 	// User and System are the CPU time of the process and of all descendants
 	// that were waited for. Their sum is exact to a microsecond; on Linux the

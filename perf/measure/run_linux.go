@@ -112,9 +112,8 @@ func (a *attempt) timed() (spoilt bool, err error) {
 	if a.onDeath != nil {
 		a.onDeath()
 	}
-	reading := a.accounts.read(a.pid)
+	a.accounts.read(a.pid)
 	err = a.reap()
-	a.run.Wall -= reading
 	a.accounts.enter(&a.run)
 	before.until(readContention(), &a.run)
 	if err != nil {

@@ -28,6 +28,7 @@ var policy = map[string][]string{
 	"perf/profileio": {"perf"},
 	"perf/benchio":   {"perf"},
 	"perf/calltree":  {"perf"},
+	"perf/perfdata":  {"perf"},
 
 	// A picture is of a call tree: the one edge within the layer that the design has.
 	"perf/flamegraph": {"perf", "perf/calltree"},
@@ -40,7 +41,7 @@ var policy = map[string][]string{
 	"perf/measure":   {"perf"},
 	"perf/container": {"perf"},
 	"perf/baseline":  {"perf"},
-	"perf/profiler":  {"perf", "perf/profileio", "perf/calltree"},
+	"perf/profiler":  {"perf", "perf/profileio", "perf/calltree", "perf/perfdata"},
 
 	// The program in the containers that are timed: one file, embedded as text.
 	"perf/container/probe": {},
@@ -64,21 +65,22 @@ var policy = map[string][]string{
 // owners says which packages may import a module of somebody else: one owns each, so
 // that exchanging it is a change of one package.
 var owners = map[string][]string{
-	"github.com/magefile/mage":         {"perf/targets"},
-	"github.com/shirou/gopsutil/v3":    {"perf/measure"},
-	"golang.org/x/sys":                 {"perf/measure", "perf/baseline", "perf/container"},
-	"github.com/docker/docker":         {"perf/container"},
-	"github.com/containerd/errdefs":    {"perf/container"},
-	"github.com/fatih/color":           {"perf/report"},
-	"github.com/google/pprof":          {"perf/profileio", "perf/calltree", "perf/perfdata", "perf/profiler", "perf/targets"},
-	"github.com/klauspost/compress":    {"perf/profileio"},
-	"github.com/mattn/go-isatty":       {"perf/report"},
-	"github.com/BurntSushi/toml":       {"perf/subject/cleanroom", "perf/targets"}, // the subject is a program of its own
-	"github.com/fsnotify/fsnotify":     {"perf/subject/cleanroom"},
-	"golang.org/x/text":                {"perf/report"},
-	"golang.org/x/mod":                 {"perf/targets"},
-	"github.com/aclements/go-moremath": {"perf/stats/proof"},
-	"golang.org/x/perf":                {"perf/benchio"},
+	"github.com/magefile/mage":           {"perf/targets"},
+	"github.com/shirou/gopsutil/v3":      {"perf/measure"},
+	"golang.org/x/sys":                   {"perf/measure", "perf/baseline", "perf/container", "perf/profiler"},
+	"github.com/docker/docker":           {"perf/container"},
+	"github.com/containerd/errdefs":      {"perf/container"},
+	"github.com/fatih/color":             {"perf/report"},
+	"github.com/google/pprof":            {"perf/profileio", "perf/calltree", "perf/perfdata", "perf/profiler", "perf/targets"},
+	"github.com/klauspost/compress":      {"perf/profileio", "perf/perfdata"},
+	"github.com/mattn/go-isatty":         {"perf/report"},
+	"github.com/BurntSushi/toml":         {"perf/subject/cleanroom", "perf/targets"}, // the subject is a program of its own
+	"github.com/fsnotify/fsnotify":       {"perf/subject/cleanroom"},
+	"golang.org/x/text":                  {"perf/report"},
+	"golang.org/x/mod":                   {"perf/targets"},
+	"github.com/aclements/go-moremath":   {"perf/stats/proof"},
+	"golang.org/x/perf":                  {"perf/benchio"},
+	"github.com/ianlancetaylor/demangle": {"perf/perfdata"},
 }
 
 // vague are names that say nothing about what a package is for.

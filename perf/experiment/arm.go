@@ -37,18 +37,27 @@ func (p Processes) Arm(ref string, step suite.Step, side int, aliases []string, 
 	if step.Watch != nil {
 		return watchArm(ref, side, jobs)
 	}
+	programs := make([]*copies, len(jobs)) // of each build, from the setup on
 	return Arm{
 		Ref: ref,
 		Setup: func(ctx context.Context) error {
-			for _, of := range jobs {
+			for i, of := range jobs {
 				if err := of[0].setup(ctx); err != nil {
+					return err
+				}
+				var err error
+				if programs[i], err = of[0].copies(); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 		Run: func(ctx context.Context, v Variation) (Observation, error) {
-			of := jobs[v.build(side, len(jobs))]
+			build := v.build(side, len(jobs))
+			if err := programs[build].take(v.Copies[v.Side]); err != nil {
+				return Observation{}, err
+			}
+			of := jobs[build]
 			j := *of[v.Path%uint(len(of))]
 			j.w.CPUs, j.pad = v.CPUs, v.Pad
 			if len(step.CPUs) > 0 {
@@ -57,14 +66,22 @@ func (p Processes) Arm(ref string, step suite.Step, side int, aliases []string, 
 			return j.around(ctx, j.timed)
 		},
 		Cleanup: func(ctx context.Context) error {
-			for _, of := range jobs {
-				if err := of[0].all(ctx, "cleanup", of[0].w.Cleanup); err != nil {
+			for i, of := range jobs {
+				if err := errors.Join(programs[i].drop(), of[0].all(ctx, "cleanup", of[0].w.Cleanup)); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+}
+
+// copies are those of the program that the job runs, if it is one that was built here.
+func (j *job) copies() (*copies, error) {
+	if program := j.w.Command.Args[0]; built(program, j.Work) {
+		return newCopies(program, copiesRoom)
+	}
+	return &copies{}, nil
 }
 
 // watchArm is the arm of a command that watches. Of two of them only one can be measured

@@ -22,6 +22,8 @@ type Variation struct {
 	Path uint  // which of the paths to binary and folder, where there are several
 	// Builds says which of several builds each side takes, drawn for each by itself.
 	Builds [2]uint
+	// Copies says which copy of its program each side runs, drawn for each by itself.
+	Copies [2]uint
 	// Side is what the run counts for. In a control pair the old arm runs for both sides,
 	// so that no arm may let anything depend on it.
 	Side int
@@ -90,5 +92,6 @@ func (d *dealer) next() deal {
 	out.vary.Pad = d.source.IntN(maxPad)
 	out.vary.Path = uint(d.source.Uint32())
 	out.vary.Builds = [2]uint{uint(d.source.Uint32()), uint(d.source.Uint32())}
+	out.vary.Copies = [2]uint{uint(d.source.Uint32()), uint(d.source.Uint32())}
 	return out
 }

@@ -51,6 +51,7 @@ type goBenchmark struct {
 	pkg    string // import path
 	dir    string // folder of the package, in which its tests run
 	binary string
+	copies *copies // of the binary
 	name   string  // BenchmarkX/sub, without the number of processors
 	perOp  float64 // seconds, as the first look at it showed
 	failed bool    // that look
@@ -116,14 +117,21 @@ const firstLook = "10ms"
 // benchTimeout ends a benchmark that hangs.
 const benchTimeout = 10 * time.Minute
 
-// build builds the test binary of a package and runs it once to see which benchmarks it
-// has: those that b.Run makes are known only then.
-func (m GoModule) build(ctx context.Context, p goBenchmark, pattern string) ([]goBenchmark, error) {
+// benchRoom is what the copies of all test binaries of a side may take on the disk.
+const benchRoom = 1 << 30
+
+// build builds the test binary of a package, makes copies of it that fit into room bytes,
+// and runs it once to see which benchmarks it has: those that b.Run makes are known only
+// then.
+func (m GoModule) build(ctx context.Context, p goBenchmark, pattern string, room int64) (list []goBenchmark, err error) {
 	p.binary = filepath.Join(m.Processes.Work, "bench", strings.ReplaceAll(p.pkg, "/", "_")+".test"+exeSuffix())
 	if err := os.MkdirAll(filepath.Dir(p.binary), 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of test binaries: %w", err)
 	}
 	if _, err := m.run(ctx, suite.Command{Args: []string{"go", "test", "-c", "-o", p.binary, p.pkg}, Dir: m.Dir}); err != nil {
+		return nil, err
+	}
+	if p.copies, err = newCopies(p.binary, room); err != nil {
 		return nil, err
 	}
 	return m.look(ctx, p, pattern)
@@ -278,7 +286,7 @@ func (m GoModule) benchmarks(ctx context.Context, o BenchmarkOptions, announce f
 		announce(fmt.Sprintf("building the benchmarks of %d packages of %s", len(packages), m.Ref))
 	}
 	for _, p := range packages {
-		found, err := m.build(ctx, p, o.Pattern)
+		found, err := m.build(ctx, p, o.Pattern, benchRoom/int64(len(packages)))
 		if err != nil {
 			return nil, "", err
 		}
@@ -302,6 +310,9 @@ func (m GoModule) arm(b goBenchmark, iterations int, aliases []string) Arm {
 		procs := runtime.GOMAXPROCS(0)
 		if len(v.CPUs) > 0 {
 			procs = len(v.CPUs)
+		}
+		if err := b.copies.take(v.Copies[v.Side]); err != nil {
+			return Observation{}, err
 		}
 		binary, dir := b.binary, b.dir
 		if len(aliases) > 0 {

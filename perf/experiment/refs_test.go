@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -275,8 +276,15 @@ func TestGoBenchmarks(t *testing.T) {
 		if c := found["sec/op"]; c.Verdict != perf.Slower || !c.Gate || *c.Ratio < 5 {
 			t.Errorf("%s: %s, %s", name, c.Verdict, c.Reason)
 		}
-		if c := found["B/op"]; c.Verdict != perf.NoChange || !c.Exact || !c.Gate {
-			t.Errorf("%s B/op: %s, exact %v: %v", name, c.Verdict, c.Exact, c.Old.Samples)
+		// What the runtime allocates for itself beside the benchmark adds a byte on a busy
+		// machine, now and then; then the samples are not constant, and nothing is exact.
+		c := found["B/op"]
+		constant := len(slices.Compact(slices.Concat(c.Old.Samples, c.New.Samples))) == 1
+		if c.Verdict != perf.NoChange || c.Exact != constant || !c.Gate {
+			t.Errorf("%s B/op: %s, exact %v: %v %v", name, c.Verdict, c.Exact, c.Old.Samples, c.New.Samples)
+		}
+		if c := found["allocs/op"]; c.Verdict != perf.NoChange || !c.Exact || !c.Gate {
+			t.Errorf("%s allocs/op: %s, exact %v: %v", name, c.Verdict, c.Exact, c.Old.Samples)
 		}
 		if _, ok := found["rests/op"]; !ok || len(found) != 4 {
 			t.Errorf("%s has the metrics %v", name, found)

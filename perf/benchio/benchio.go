@@ -10,8 +10,9 @@
 // its unit.
 //
 // A bad line, or a bad element of a JSON document, is a fault with its position and
-// ends nothing: the rest is read. Whoever calls shows [Import.Faults] and fails at the
-// end, because what is missing might be what mattered.
+// ends nothing: the rest is read. Whoever calls shows [Import.Faults] and
+// [Import.UnknownKeys] and fails at the end, because what is missing might be what
+// mattered.
 //
 // The package computes no statistic and opens no file. Results in the project's own
 // JSON are read by [perf.DecodeResult].
@@ -77,6 +78,11 @@ type Import struct {
 	// MoreFaults counts the others.
 	Faults     []*perf.SyntaxError
 	MoreFaults int
+	// UnknownKeys are the keys of a JSON document that no version of its tool has, as far
+	// as is known here; each is listed once. What stands under them was left out, which
+	// may have mattered; but no value under a known key is missing because of them. There
+	// are at most [MaxFaults] of them, too, and MoreFaults counts the others.
+	UnknownKeys []*perf.SyntaxError
 }
 
 // MaxFaults bounds how many faults are kept of one file.
@@ -84,11 +90,16 @@ const MaxFaults = 1000
 
 // fault notes what is wrong at a line of the file.
 func (im *Import) fault(file string, line int, format string, args ...any) {
-	if len(im.Faults) == MaxFaults {
+	im.note(&im.Faults, &perf.SyntaxError{File: file, Line: line, Msg: fmt.Sprintf(format, args...)})
+}
+
+// note appends to a list that is bounded.
+func (im *Import) note(list *[]*perf.SyntaxError, f *perf.SyntaxError) {
+	if len(*list) == MaxFaults {
 		im.MoreFaults++
 		return
 	}
-	im.Faults = append(im.Faults, &perf.SyntaxError{File: file, Line: line, Msg: fmt.Sprintf(format, args...)})
+	*list = append(*list, f)
 }
 
 // Read reads a file of any of the formats but Criterion's, which is a tree. The name of

@@ -42,6 +42,9 @@ func dump(im *Import) string {
 	for _, f := range im.Faults {
 		fmt.Fprintf(&b, "fault %s\n", f)
 	}
+	for _, f := range im.UnknownKeys {
+		fmt.Fprintf(&b, "unknown %s\n", f)
+	}
 	return b.String()
 }
 
@@ -129,7 +132,7 @@ func checkImport(t *testing.T, im *Import) {
 	if len(im.Runs) == 0 && len(im.Faults) == 0 {
 		t.Error("neither a result nor a fault")
 	}
-	if len(im.Faults) > MaxFaults {
+	if len(im.Faults) > MaxFaults || len(im.UnknownKeys) > MaxFaults {
 		t.Errorf("%d faults, more than %d", len(im.Faults), MaxFaults)
 	}
 }
@@ -144,7 +147,7 @@ func resultOf(r Run) *perf.Result {
 }
 
 func TestReadCriterion(t *testing.T) {
-	for _, dir := range []string{"tree", "bad", "none"} {
+	for _, dir := range []string{"tree", "bad", "unknown", "none"} {
 		im, err := ReadCriterion(os.DirFS(filepath.Join("testdata/criterion", dir)), dir, Options{})
 		if err != nil {
 			t.Fatal(err)

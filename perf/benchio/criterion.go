@@ -13,7 +13,15 @@ import (
 const (
 	benchmarkFile = "benchmark.json"
 	sampleFile    = "sample.json"
+	estimatesFile = "estimates.json"
 	newest        = "new"
+)
+
+// Keys of Criterion's files, after the serde structs of its versions 0.3 to 0.7.
+var (
+	benchmarkKeys = []string{"group_id", "function_id", "value_str", "throughput", "full_id", "directory_name", "title"}
+	sampleKeys    = []string{"sampling_mode", "iters", "times"}
+	estimateKeys  = []string{"mean", "median", "median_abs_dev", "slope", "std_dev"}
 )
 
 // PerIteration is the unit of Criterion's times.
@@ -24,13 +32,15 @@ const PerIteration = perf.Second + "/op"
 // has left in the folder "new". A sample of Criterion is the time of many iterations; a
 // value here is that time divided by their number, in run order, so that the values of
 // the metric "sec/op" are times of one iteration. Where a benchmark states what an
-// iteration works through there is a throughput as well.
+// iteration works through there is a throughput as well. Criterion's own estimate, the
+// slope of a line through the samples, is kept beside them as the metric [Slope]; its
+// other estimates follow from the samples.
 //
 // The tree keeps benchmarks that were since renamed or removed: a run that must hold
 // nothing old starts from an empty folder (CRITERION_HOME). Measurements other than of
 // wall time, which Criterion allows, do not name their unit and are taken for times.
 func ReadCriterion(fsys fs.FS, dir string, o Options) (*Import, error) {
-	t := &tree{Import: &Import{Format: Criterion}, collector: newCollector(o), fsys: fsys, dir: dir}
+	t := &tree{Import: &Import{Format: Criterion}, collector: newCollector(o), fsys: fsys, dir: dir, unknown: map[string]bool{}}
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
@@ -47,7 +57,6 @@ func ReadCriterion(fsys fs.FS, dir string, o Options) (*Import, error) {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
 	run := t.run()
-	run.Warnings = append(run.Warnings, t.notes...)
 	if len(run.Workloads) > 0 {
 		t.Runs = []Run{run}
 	} else if len(t.Faults) == 0 {
@@ -60,9 +69,9 @@ func ReadCriterion(fsys fs.FS, dir string, o Options) (*Import, error) {
 type tree struct {
 	*Import
 	*collector
-	fsys  fs.FS
-	dir   string
-	notes []perf.Warning
+	fsys    fs.FS
+	dir     string
+	unknown map[string]bool // keys that were noted as unknown, in whatever file
 }
 
 // document parses a file of the tree; nil where it cannot be read at all, which is a
@@ -74,7 +83,7 @@ func (t *tree) document(name string) (*document, *node) {
 		t.fault(full, 0, "%v", cause(err))
 		return nil, nil
 	}
-	d := &document{Import: t.Import, file: full, data: quoteNonNumbers(data), unknown: map[string]bool{}}
+	d := &document{Import: t.Import, file: full, data: quoteNonNumbers(data), unknown: t.unknown}
 	root := d.parse()
 	if root == nil || !d.is(root, '{', "an object") {
 		return nil, nil
@@ -100,12 +109,13 @@ func (t *tree) benchmark(dir string) {
 	if !ok {
 		return
 	}
+	d.strangers(about, benchmarkKeys...)
 	items := t.throughputs(d, about.get("throughput"))
 	d, sample := t.document(path.Join(dir, sampleFile))
 	if sample == nil {
 		return
 	}
-	d.strangers(sample, "sampling_mode", "iters", "times")
+	d.strangers(sample, sampleKeys...)
 	iters, times := d.list(sample, "iters"), d.list(sample, "times")
 	if iters == nil || times == nil {
 		return
@@ -118,7 +128,49 @@ func (t *tree) benchmark(dir string) {
 	for i := range times.kids {
 		t.sample(d, b, iters.kids[i], times.kids[i], items)
 	}
-	t.notes = append(t.notes, d.notes...)
+	t.slope(b, path.Join(dir, estimatesFile))
+}
+
+// slope adds Criterion's estimate of the time of an iteration, with its interval. There
+// is none where each sample has as many iterations as the others (sampling_mode "Flat").
+func (t *tree) slope(b *benchmark, name string) {
+	if _, err := fs.Stat(t.fsys, name); errors.Is(err, fs.ErrNotExist) {
+		return // someone keeps the samples alone
+	}
+	d, estimates := t.document(name)
+	if estimates == nil {
+		return
+	}
+	d.strangers(estimates, estimateKeys...)
+	n := estimates.get("slope")
+	if n == nil || n.kind == 'n' || !d.is(n, '{', "an object") {
+		return
+	}
+	d.strangers(n, "confidence_interval", "point_estimate", "standard_error")
+	point := n.get("point_estimate")
+	if point == nil {
+		d.missing(n, "point_estimate")
+		return
+	}
+	ns, ok := d.number(point, false)
+	if !ok {
+		return
+	}
+	if msg := t.add(b, Slope, newQuantity(ns, "ns/op"), perf.Lower); msg != "" {
+		d.complain(point, "%v ns %s", ns, msg)
+		return
+	}
+	interval := n.get("confidence_interval")
+	if interval == nil || !d.is(interval, '{', "an object") {
+		return
+	}
+	low, hasLow := d.bound(interval, "lower_bound")
+	high, hasHigh := d.bound(interval, "upper_bound")
+	if hasLow && hasHigh {
+		low, _ = tidy(low, "ns/op")
+		high, _ = tidy(high, "ns/op")
+		b.interval(Slope, low, high)
+	}
 }
 
 // list returns the list under a key; nil where there is none, which is a fault then.

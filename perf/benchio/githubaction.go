@@ -36,7 +36,13 @@ func (d *document) benches(c *collector, list *node, prefix string, better perf.
 	}
 }
 
-var benchKeys = []string{"name", "value", "unit", "range", "extra"}
+// Keys of github-action-benchmark's JSON, after the interfaces of its version 1.22
+// (extract.ts, write.ts).
+var (
+	benchKeys        = []string{"name", "value", "unit", "range", "extra"}
+	historyKeys      = []string{"lastUpdate", "repoUrl", "entries"}
+	historyEntryKeys = []string{"commit", "date", "tool", "benches"}
+)
 
 // bench reads one value.
 func (d *document) bench(c *collector, n *node, names map[string]bool, prefix string, better perf.Better) {
@@ -104,7 +110,7 @@ func parseRange(s string, value float64) (float64, bool) {
 // history reads the data.js that github-action-benchmark keeps on a branch, or the same
 // as JSON. Every commit becomes a run, the newest last.
 func (d *document) history(root *node) {
-	d.strangers(root, "lastUpdate", "repoUrl", "entries")
+	d.strangers(root, historyKeys...)
 	entries := root.get("entries")
 	if !d.is(entries, '{', "an object") {
 		return
@@ -143,9 +149,9 @@ func (h *commits) entry(n *node, prefix string) {
 	if !h.is(n, '{', "an object") {
 		return
 	}
-	h.strangers(n, "commit", "date", "tool", "benches")
+	h.strangers(n, historyEntryKeys...)
 	id, benches := "", n.get("benches")
-	if c := n.get("commit"); c != nil {
+	if c := n.get("commit"); c != nil { // GitHub's own account of it, of which only the id is of use
 		id, _ = h.field(c, "id")
 	} else {
 		h.missing(n, "commit")

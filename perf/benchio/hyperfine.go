@@ -9,9 +9,10 @@ import (
 
 // hyperfine reads what hyperfine --export-json writes: seconds, and every run of a
 // command under "times". Its user and system times are means over the runs, so they are
-// one value each; mean, stddev, min and max follow from the times and are not kept.
+// one value each, as are the mean and the standard deviation, which are kept as metrics of
+// their own. Median, min and max are values among the times, or the mean of two.
 func (d *document) hyperfine(root *node) {
-	d.strangers(root, "results")
+	d.strangers(root, hyperfineRootKeys...)
 	list := root.get("results")
 	if !d.is(list, '[', "a list") {
 		return
@@ -25,7 +26,16 @@ func (d *document) hyperfine(root *node) {
 	d.keep(c.run())
 }
 
-var hyperfineKeys = []string{"command", "mean", "stddev", "median", "user", "system", "min", "max", "times", "exit_codes", "memory_usage_byte", "parameters"}
+// Keys of hyperfine's JSON, after the serde structs of its versions 1.15 to 1.20 and, the
+// last of either list, of the one in development, whose schema_version is 2. What those
+// hold says nothing that the other keys do not.
+var (
+	hyperfineRootKeys = []string{"results", "schema_version", "metadata"}
+	hyperfineKeys     = []string{
+		"command", "mean", "stddev", "median", "user", "system", "min", "max", "times", "exit_codes", "memory_usage_byte", "parameters",
+		"is_reference", "summary",
+	}
+)
 
 // hyperfineResult reads the runs of one command.
 func (d *document) hyperfineResult(c *collector, n *node) {
@@ -40,7 +50,11 @@ func (d *document) hyperfineResult(c *collector, n *node) {
 	for _, m := range []struct {
 		key    string
 		metric perf.Metric
-	}{{"user", perf.User}, {"system", perf.System}} {
+	}{
+		{"user", perf.User}, {"system", perf.System},
+		{"mean", perf.Metric{Name: WallMean, Unit: perf.Second, Better: perf.Lower}},
+		{"stddev", perf.Metric{Name: WallStddev, Unit: perf.Second, Better: perf.Lower}},
+	} {
 		if f := n.get(m.key); f != nil && f.kind != 'n' {
 			d.addNumber(c, b, m.metric, f)
 		}
@@ -64,10 +78,15 @@ func hyperfineName(command string, parameters *node) string {
 			list = append(list, p.key+"="+p.text)
 		}
 	}
+	return withParameters(command, list)
+}
+
+// withParameters puts what a benchmark ran with behind its name.
+func withParameters(name string, list []string) string {
 	if len(list) == 0 {
-		return command
+		return name
 	}
-	return command + " (" + strings.Join(list, ", ") + ")"
+	return name + " (" + strings.Join(list, ", ") + ")"
 }
 
 // hyperfineTimes reads the wall time of every run or, where a file was shortened, the

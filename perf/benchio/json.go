@@ -20,7 +20,7 @@ import (
 // must not cost the others.
 type node struct {
 	kind   byte   // '{', '[', '"', '0', 't' for true and false, 'n' for null
-	text   string // of a string or a number
+	text   string // of a string, a number, or true or false
 	end    int64  // where it ends in the text, or begins where it has children
 	parent *node
 	key    string // in the parent, where that is an object
@@ -35,8 +35,7 @@ type document struct {
 	data    []byte
 	ends    []int // where the lines end; made for the first fault
 	options Options
-	unknown map[string]bool // fields that were warned about
-	notes   []perf.Warning
+	unknown map[string]bool // keys that were noted as unknown
 }
 
 // maxDepth is how deeply the formats, and whatever may hide in their unknown fields,
@@ -167,7 +166,7 @@ func (p *parser) value(parent *node, depth int) *node {
 	case json.Number:
 		n.kind, n.text = '0', v.String()
 	case bool:
-		n.kind = 't'
+		n.kind, n.text = 't', strconv.FormatBool(v)
 	default:
 		n.kind = 'n'
 	}
@@ -227,13 +226,18 @@ func (d *document) line(offset int64) int {
 	return at + 1
 }
 
-// complain notes a fault of a node, which its JSON path names.
+// complain notes a fault of a node.
 func (d *document) complain(n *node, format string, args ...any) {
+	d.note(&d.Faults, d.faultOf(n, format, args...))
+}
+
+// faultOf words a fault of a node, which its JSON path names.
+func (d *document) faultOf(n *node, format string, args ...any) *perf.SyntaxError {
 	msg := fmt.Sprintf(format, args...)
 	if path := n.path(); path != "" {
 		msg = path + ": " + msg
 	}
-	d.fault(d.file, d.line(n.end), "%s", msg)
+	return &perf.SyntaxError{File: d.file, Line: d.line(n.end), Msg: msg}
 }
 
 // path is the way to the node from the root, as jq takes it.
@@ -345,22 +349,21 @@ func (d *document) missing(n *node, key string) {
 	d.complain(n, "the key %q is missing", key)
 }
 
-// strangers warns once of each key of an object that nobody here knows: what it holds
-// is left out.
+// strangers notes once each key of an object that nobody here knows: what it
+// holds is left out, and nobody here can tell whether it mattered. known are the keys
+// that the tool's own writer has, those of versions to come among them.
 func (d *document) strangers(n *node, known ...string) {
 	for _, kid := range n.kids {
 		if slices.Contains(known, kid.key) || d.unknown[kid.key] {
 			continue
 		}
 		d.unknown[kid.key] = true
-		d.notes = append(d.notes, perf.Warning{Kind: perf.WarnEnvironment, Text: fmt.Sprintf("%s:%d: %s: the key is unknown here, and what stands under it is left out", d.file, d.line(kid.end), kid.path())})
+		d.note(&d.UnknownKeys, d.faultOf(kid, "the key is unknown here, and what stands under it is left out"))
 	}
 }
 
 // keep adds what was collected as a run, if it is anything.
 func (d *document) keep(r Run) {
-	r.Warnings = append(r.Warnings, d.notes...)
-	d.notes = nil
 	if len(r.Workloads) > 0 {
 		d.Runs = append(d.Runs, r)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/baseline"
+	"github.com/seanchatmangpt/clnrm-perf/perf/benchio"
 	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
 )
 
@@ -52,7 +53,10 @@ func center(s perf.Sample) *float64 {
 // gates reports whether a metric of the run now gates between two sessions. foreign says that they
 // were on different machines.
 func gates(now *perf.Result, m perf.Metric, foreign bool) bool {
-	return (gateMetrics[m.Name] || m.Unit == perOperation.Unit || importGates(now, m)) && (!foreign || !isTime(m))
+	if benchio.IsEstimate(m.Name) || foreign && isTime(m) {
+		return false
+	}
+	return gateMetrics[m.Name] || m.Unit == perOperation.Unit || importGates(now, m)
 }
 
 // importGates reports whether a metric of files of other tools gates: whatever they

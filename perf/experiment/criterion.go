@@ -51,6 +51,9 @@ func (j *job) criterion(ctx context.Context) (Observation, error) {
 			o.Values = append(o.Values, criterionValues(name, m)...)
 		}
 	}
+	for _, key := range im.UnknownKeys { // of a newer Criterion; its samples were read
+		o.warn(perf.WarnEnvironment, "%s", key)
+	}
 	o.Warnings = append(o.Warnings, im.Runs[0].Warnings...)
 	return o, nil
 }
@@ -61,11 +64,12 @@ func emptyTree(im *benchio.Import) bool {
 }
 
 // criterionValues are the samples of one metric of a benchmark, which becomes a metric of
-// the workload: under its own name where it is the time, with the metric behind it else.
+// the workload: under its own name where it is the time, with the metric behind it else,
+// as in "fib 20 throughput" or "fib 20 sec/op slope".
 func criterionValues(benchmark string, m perf.Series) []Value {
 	metric := m.Metric
 	metric.Name = benchmark
-	if m.Unit != benchio.PerIteration {
+	if m.Name != string(benchio.PerIteration) {
 		metric.Name += " " + m.Name
 	}
 	out := make([]Value, len(m.Samples))

@@ -85,25 +85,37 @@ func parseDirections(flag string) (map[string]perf.Better, error) {
 	return out, nil
 }
 
+// counted is "1 place", "2 places".
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // maxShownFaults is how many faults are shown; the first ones say what is wrong.
 const maxShownFaults = 20
 
 // read reads all files into the result. Faults are shown and kept as warnings, and make
 // the run incomplete: what is missing may be what mattered, so it cannot become a
-// baseline.
+// baseline. Keys that are unknown here are shown, kept and an error as well, but the run
+// is complete: every value that is known was read, and a tool that has added a key must
+// not shut out who waits for this one to learn it.
 func (r *run) read(ctx context.Context, o importOptions, paths []string, directions map[string]perf.Better) error {
 	r.result.Suite, r.result.Mode = o.suite, perf.ModeImport
 	r.result.Machine, _ = measure.Machine(ctx) // its state now says nothing of what was measured
 	r.result.Subject.Name = strings.Join(paths, ", ")
 	var all benchio.Run
-	faults := 0
+	faults, unknown := 0, 0
 	for i, path := range paths {
 		im, err := readUntil(ctx, path, benchio.Options{Better: directions})
 		if err != nil {
 			return err
 		}
 		faults += len(im.Faults) + im.MoreFaults
-		r.showFaults(im)
+		unknown += len(im.UnknownKeys)
+		r.showFaults(im.Faults, im.MoreFaults)
+		r.showFaults(im.UnknownKeys, 0)
 		next, err := pickRun(im, path, o.commit, r.note)
 		if err != nil {
 			return err
@@ -121,8 +133,16 @@ func (r *run) read(ctx context.Context, o importOptions, paths []string, directi
 	}
 	r.take(all)
 	r.result.Complete = faults == 0
-	if faults > 0 {
-		return fmt.Errorf("%d places in what was imported could not be read; the rest was, and cannot be saved as a baseline", faults)
+	return importError(faults, unknown)
+}
+
+// importError says what was not read, and what can be done with the rest, which is kept.
+func importError(faults, unknown int) error {
+	switch {
+	case faults > 0:
+		return fmt.Errorf("%s in what was imported could not be read; the rest is kept as a run, and cannot be saved as a baseline", counted(faults+unknown, "place"))
+	case unknown > 0:
+		return fmt.Errorf("%s in what was imported: what stands there was left out; the rest is kept as a run, and can be saved as a baseline", counted(unknown, "unknown key"))
 	}
 	return nil
 }
@@ -134,11 +154,11 @@ func (r *run) note(text string) {
 	r.result.Warnings = append(r.result.Warnings, perf.Warning{Kind: perf.WarnNotMeasured, Text: text})
 }
 
-// showFaults tells what is wrong with a file, and where.
-func (r *run) showFaults(im *benchio.Import) {
-	for i, f := range im.Faults {
+// showFaults tells what is wrong with a file, and where. more of them were not kept.
+func (r *run) showFaults(faults []*perf.SyntaxError, more int) {
+	for i, f := range faults {
 		if i == maxShownFaults {
-			r.note(fmt.Sprintf("and %d more like these", len(im.Faults)-i+im.MoreFaults))
+			r.note(fmt.Sprintf("and %d more like these", len(faults)-i+more))
 			return
 		}
 		r.note(f.Error())

@@ -65,12 +65,48 @@ func TestImportOfABadFile(t *testing.T) {
 		t.Errorf("%d workloads, complete %v, exit %d, warnings %v", len(r.Workloads), r.Complete, r.Exit, r.Warnings)
 	}
 	call(t, dir, nil, "baseline:save", "main", "-suite=import").want(t, 1)
+	writeText(t, dir, "one.json", `{"results": [{"command": "a", "times": [1, null]}]}`)
+	call(t, dir, nil, "import", "one.json").want(t, 1, "1 place in what was imported")
 	writeText(t, dir, "bad.txt", strings.Repeat("BenchmarkBad x\n", 2000))
 	if o := call(t, dir, nil, "import", "bad.txt"); o.status != 1 || strings.Count(o.stderr, "bad.txt:") != 20 || !strings.Contains(o.stderr, "and 1980 more") {
 		t.Errorf("exit status %d of 2000 faults:\n%s", o.status, o.stderr)
 	}
 	writeText(t, dir, "empty.txt", "")
 	call(t, dir, nil, "import", "empty.txt").want(t, 1, "no benchmark result", "Nothing was measured")
+}
+
+// A key that no version of the tool has is told with its place and ends with 1. All that
+// is known was read, so that the run is whole.
+func TestImportOfUnknownKeys(t *testing.T) {
+	dir := t.TempDir()
+	writeText(t, dir, "new.json", "{\"results\": [\n{\"command\": \"a\", \"times\": [1, 2],\n\"energy\": 7}]}\n")
+	o := call(t, dir, nil, "import", "new.json", "-json")
+	o.want(t, 1, "new.json:3: results[0].energy: the key is unknown here", "1 unknown key", "kept as a run")
+	if r := o.decoded(t); !r.Complete || r.Exit != 1 || len(r.Warnings) != 1 || len(r.Workloads) != 1 {
+		t.Errorf("complete %v, exit %d, warnings %v, %d workloads", r.Complete, r.Exit, r.Warnings, len(r.Workloads))
+	}
+	call(t, dir, nil, "baseline:save", "main", "-suite=import").want(t, 0)
+}
+
+// What a tool made of its own samples is kept and shown, and gates nothing.
+func TestImportOfEstimates(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, times, mean string) {
+		writeText(t, dir, name, `{"results": [{"command": "a", "mean": `+mean+`, "stddev": 0.1, "times": [`+times+`]}]}`)
+	}
+	times := strings.Repeat("1, 1.01, 0.99, ", 10) + "1"
+	file("old.json", times, "1")
+	file("new.json", times, "2")
+	call(t, dir, nil, "import", "old.json").want(t, 0, "a wall mean", "a wall stddev")
+	call(t, dir, nil, "baseline:save", "main", "-suite=import").want(t, 0)
+	call(t, dir, nil, "import", "new.json").want(t, 0)
+	o := call(t, dir, nil, "baseline:compare", "main", "-suite=import", "-gate", "-strict", "-json")
+	o.want(t, 0)
+	for _, c := range o.decoded(t).Comparisons {
+		if estimate := c.Metric != "wall"; c.Gate == estimate {
+			t.Errorf("%s gates: %v", c.Metric, c.Gate)
+		}
+	}
 }
 
 // Several files are one run, of a history the newest commit or the one that is named.

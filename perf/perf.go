@@ -172,7 +172,8 @@ type WorkloadResult struct {
 }
 
 // A Source is a place in the source of the subject: a path below its root, with slashes,
-// and a line from 1.
+// and a line from 1. What came with the call has the flag in place of a path, as "-set",
+// and the line 0.
 type Source struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
@@ -221,6 +222,9 @@ type ObjectiveResult struct {
 	High       *float64       `json:"high"`
 	Needed     int            `json:"needed"`
 	Reason     string         `json:"reason"`
+	// Source is where the limits come from, if that is known: the place of the objective's
+	// definition, or the name of a flag, which has no line.
+	Source Source `json:"source,omitzero"`
 }
 
 // A Verdict is the answer of a comparison.

@@ -150,7 +150,7 @@ func (rec *recording) judge(o suite.Objective) perf.ObjectiveResult {
 		j = rec.judgement(o)
 	}
 	res := j.ObjectiveResult(limits(o))
-	res.Name, res.Workload, res.Metric = o.Name, o.Workload, o.Metric.Name
+	res.Name, res.Workload, res.Metric, res.Source = o.Name, o.Workload, o.Metric.Name, o.Source
 	return res
 }
 

@@ -137,6 +137,12 @@ func (d Document) objective(o perf.ObjectiveResult) outcome {
 	if w := d.Result.Workload(o.Workload); w != nil {
 		f.source = sourceOf(w)
 	}
+	if f.source.File == "" && o.Source.Line > 0 {
+		f.source = o.Source
+	}
+	if o.Source.File != "" && o.Source.Line == 0 {
+		f.text += " by " + o.Source.File
+	}
 	return f
 }
 

@@ -4,101 +4,88 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"io"
+	"maps"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
-// junitSchema is what JUnit's XML may hold: the XML Schema of Apache Ant's JUnit task as
-// published by Windy Road, widened by what the readers of GitHub and GitLab take
-// (testsuites with counts, skipped with a message, file and line on a case).
-var junitSchema = map[string]struct {
-	attributes map[string]string // a pattern of the value; "!" before it: required
-	children   []string          // in this order
-}{
-	"testsuites": {map[string]string{"name": `!.+`, "tests": `!\d+`, "failures": `!\d+`, "errors": `!\d+`, "skipped": `!\d+`}, []string{"testsuite"}},
-	"testsuite": {map[string]string{
-		"name": `!.+`, "tests": `!\d+`, "failures": `!\d+`, "errors": `!\d+`, "skipped": `!\d+`, "time": `!\d+(\.\d+)?`,
-		"timestamp": `!\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d`,
-	}, []string{"properties", "testcase"}},
-	"properties": {nil, []string{"property"}},
-	"property":   {map[string]string{"name": `!.+`, "value": `!(?s).*`}, nil},
-	"testcase": {map[string]string{
-		"name": `!.+`, "classname": `!.+`, "time": `!\d+(\.\d+)?`, "file": `.+`, "line": `[1-9]\d*`,
-	}, []string{"skipped", "error", "failure", "system-out"}},
-	"skipped":    {map[string]string{"message": `!.+`}, nil},
-	"error":      {map[string]string{"message": `!.+`, "type": `!.+`}, nil},
-	"failure":    {map[string]string{"message": `!.+`, "type": `!.+`}, nil},
-	"system-out": {nil, nil},
+// validate holds a file against the schema in testdata, with libxml2. It returns what is
+// said against it; "" of a file that is valid.
+func validate(t *testing.T, xmllint string, data []byte) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), xmllint, "--noout", "--nonet", "--schema", filepath.Join("testdata", "junit.xsd"), "-")
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.CombinedOutput()
+	if _, refused := errors.AsType[*exec.ExitError](err); err != nil && !refused {
+		t.Fatalf("xmllint: %v", err)
+	}
+	if err == nil {
+		return ""
+	}
+	return string(out)
 }
 
-// checkJUnit holds a file against the schema, its counts against its cases, and the
-// names of its cases against each other.
+// TestJUnitSchema holds every document against the schema, those with the nastiest names
+// among them.
+func TestJUnitSchema(t *testing.T) {
+	xmllint := testenv.Tool(t, "xmllint")
+	all := maps.Clone(documents)
+	all["wicked"], all["wicked and compared"] = wickedDocument(false), wickedDocument(true)
+	all["nasty"] = Document{Result: nastyRun(), Policy: gate}
+	for name, d := range all {
+		var buf bytes.Buffer
+		if err := d.JUnit(&buf); err != nil {
+			t.Fatal(err)
+		}
+		if fault := validate(t, xmllint, buf.Bytes()); fault != "" {
+			t.Errorf("%s: %s\n%s", name, fault, buf.String())
+		}
+	}
+}
+
+// TestJUnitSchemaRefuses spoils a good file in one place after another: a schema that lets
+// all pass proves nothing.
+func TestJUnitSchemaRefuses(t *testing.T) {
+	xmllint := testenv.Tool(t, "xmllint")
+	var buf bytes.Buffer
+	if err := documents["bad"].JUnit(&buf); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ what, pattern, with, fault string }{
+		{"an element that is none", `<system-out>`, `<system-out/><oops/><system-out>`, "oops"},
+		{"an attribute that is none", `<testcase `, `<testcase hue="red" `, "hue"},
+		{"a count that is no number", ` tests="\d+"`, ` tests="many"`, "many"},
+		{"no count", ` errors="\d+"`, ``, "errors"},
+		{"an exponent", ` time="191.2"`, ` time="1.912e2"`, "1.912e2"},
+		{"a time below zero", ` time="191.2"`, ` time="-1"`, "-1"},
+		{"a zone", `(timestamp="[^"]*)"`, `${1}Z"`, "timestamp"},
+		{"no name", `(<testcase classname="clnrm") name="[^"]*"`, `$1`, "name"},
+		{"a name of two lines", `name="build time`, `name="build&#xA;time`, "name"},
+		{"one name twice", `name="memory \[peak memory\]"`, `name="build [cpu]"`, "a-case-of-its-own"},
+		{"a failure without a type", `<failure type="[^"]*"`, `<failure`, "type"},
+		{"a type of what is skipped", `<skipped`, `<skipped type="x"`, "type"},
+		{"two outcomes", `(<failure [^>]*>)`, `<error type="x" message="y"/>$1`, "failure"},
+		{"the line 0", `line="12"`, `line="0"`, "line"},
+	} {
+		spoiled := regexp.MustCompile(tc.pattern).ReplaceAll(buf.Bytes(), []byte(tc.with))
+		if bytes.Equal(spoiled, buf.Bytes()) {
+			t.Fatalf("%s: nothing was spoiled in\n%s", tc.what, buf.String())
+		}
+		if fault := validate(t, xmllint, spoiled); !strings.Contains(fault, tc.fault) {
+			t.Errorf("%s: %q, want a word about %s", tc.what, fault, tc.fault)
+		}
+	}
+}
+
+// checkJUnit counts again, and looks for two cases of one name.
 func checkJUnit(t *testing.T, data []byte) {
-	t.Helper()
-	dec := xml.NewDecoder(bytes.NewReader(data))
-	var open []string
-	last := map[int]int{}
-	for {
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatalf("not XML: %v\n%s", err, data)
-		}
-		switch e := token.(type) {
-		case xml.StartElement:
-			checkElement(t, e, open, last)
-			open = append(open, e.Name.Local)
-			last[len(open)] = -1
-		case xml.EndElement:
-			open = open[:len(open)-1]
-		}
-	}
-	checkCounts(t, data)
-}
-
-func checkElement(t *testing.T, e xml.StartElement, open []string, last map[int]int) {
-	t.Helper()
-	name := e.Name.Local
-	rule, known := junitSchema[name]
-	if !known {
-		t.Errorf("JUnit knows no element %s", name)
-	}
-	if len(open) == 0 {
-		if name != "testsuites" {
-			t.Errorf("the root is %s", name)
-		}
-	} else {
-		at := slices.Index(junitSchema[open[len(open)-1]].children, name)
-		if at < last[len(open)] || at < 0 {
-			t.Errorf("%s in %s, or behind what it must precede", name, open[len(open)-1])
-		}
-		last[len(open)] = at
-	}
-	seen := map[string]bool{}
-	for _, a := range e.Attr {
-		pattern, ok := rule.attributes[a.Name.Local]
-		if !ok {
-			t.Errorf("%s has no attribute %s", name, a.Name.Local)
-		} else if !regexp.MustCompile("^(?:" + strings.TrimPrefix(pattern, "!") + ")$").MatchString(a.Value) {
-			t.Errorf("%s: %s=%q", name, a.Name.Local, a.Value)
-		}
-		seen[a.Name.Local] = true
-	}
-	for key, pattern := range rule.attributes {
-		if strings.HasPrefix(pattern, "!") && !seen[key] {
-			t.Errorf("%s lacks the attribute %s", name, key)
-		}
-	}
-}
-
-// checkCounts counts again.
-func checkCounts(t *testing.T, data []byte) {
 	t.Helper()
 	var all junitSuites
 	if err := xml.Unmarshal(data, &all); err != nil {

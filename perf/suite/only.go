@@ -65,21 +65,27 @@ func (s Suite) restrict(keep, wanted map[string]bool) Suite {
 
 // Set changes limits of the suite's objectives by a list as in
 // "cli startup=1s/2s,memory=50MB": NAME=TARGET[/CRITICAL], where one value sets
-// both. A name may be a unique prefix.
+// both. A name may be a unique prefix. No objective may be set twice: one of the two
+// limits would be ignored.
 func (s Suite) Set(list string) (Suite, error) {
 	s.Objectives = slices.Clone(s.Objectives)
 	if strings.TrimSpace(list) == "" {
 		return s, nil
 	}
+	set := map[string]bool{}
 	for item := range strings.SplitSeq(list, ",") {
-		if err := s.setOne(strings.TrimSpace(item)); err != nil {
+		if err := s.setOne(strings.TrimSpace(item), set); err != nil {
 			return Suite{}, err
 		}
 	}
 	return s, nil
 }
 
-func (s Suite) setOne(item string) error {
+// SetFlag is the [perf.Source] of limits that [Suite.Set] has changed.
+const SetFlag = "-set"
+
+// setOne sets the limits of one objective; set names those that were set before.
+func (s Suite) setOne(item string, set map[string]bool) error {
 	name, limits, ok := strings.Cut(item, "=")
 	if !ok {
 		return perf.Usagef("-set: %q is not of the form NAME=TARGET[/CRITICAL], as in 'cli startup=1s/2s'", item)
@@ -88,8 +94,13 @@ func (s Suite) setOne(item string) error {
 	if err != nil {
 		return err
 	}
+	if set[name] {
+		return perf.Usagef("-set: objective %q is set twice: give its limits once", name)
+	}
+	set[name] = true
 	i := slices.IndexFunc(s.Objectives, func(o Objective) bool { return o.Name == name })
 	o := &s.Objectives[i]
+	o.Source = perf.Source{File: SetFlag}
 	if o.Target, o.Critical, err = parseLimits(limits, o.Metric.Unit); err != nil {
 		return perf.Usagef("-set: objective %q: %w", name, err)
 	}

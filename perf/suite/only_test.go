@@ -139,7 +139,6 @@ func TestSet(t *testing.T) {
 		"build = 1m30s/2m":            {"build time": {90, 120}},
 		"memory=50MB/64 MiB":          {"memory": {50e6, 64 << 20}},
 		"memory=50MB/1GB,build=5s/5s": {"memory": {50e6, 1e9}, "build time": {5, 5}},
-		"build=5s,build=6s":           {"build time": {6, 6}},
 		"tests=100/s":                 {"tests": {100, 100}},
 		"tests=100/s/50/s":            {"tests": {100, 50}},
 		"tests=100/sec/50/s":          {"tests": {100, 50}},
@@ -159,6 +158,9 @@ func TestSet(t *testing.T) {
 			if (limits{o.Target, o.Critical}) != w {
 				t.Errorf("%q: %s is %v/%v, want %v", list, o.Name, o.Target, o.Critical, w)
 			}
+			if (o.Source == perf.Source{File: SetFlag}) != changed {
+				t.Errorf("%q: the limits of %s are said to come from %+v", list, o.Name, o.Source)
+			}
 		}
 	}
 	if !reflect.DeepEqual(all, sample()) {
@@ -170,6 +172,7 @@ func TestSetRefuses(t *testing.T) {
 	for list, words := range map[string][]string{
 		"build time":              {"NAME=TARGET[/CRITICAL]", `"build time"`},
 		"build=1s,":               {"NAME=TARGET"},
+		"build=5s,build time=6s":  {`"build time" is set twice`},
 		"bild=1s":                 {`unknown objective "bild"`, `"build time"`},
 		"=1s":                     {"a name of objective is missing"},
 		"build=":                  {"build time", "not a number"},

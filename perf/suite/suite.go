@@ -176,6 +176,9 @@ type Objective struct {
 	Confidence float64
 	Target     float64
 	Critical   float64
+	// Source is where the limits come from, for reports that point at them; what is empty
+	// perf/targets looks for in the Go files below the root.
+	Source perf.Source
 }
 
 // A Suite is what is measured in one run.

@@ -30,23 +30,13 @@ var (
 // is worse than none. Whatever cannot be read is passed over for the same reason.
 func locate(root string, workloads []perf.WorkloadResult) {
 	found := map[string][]perf.Source{}
-	_ = fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // a folder that cannot be listed has no place to point at
-		}
-		if d.IsDir() {
-			if name != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains(skippedDirs, d.Name())) {
-				return fs.SkipDir
-			}
-			return nil
-		}
+	eachSource(root, func(fsys fs.FS, name string) {
 		switch {
 		case strings.HasSuffix(name, "_test.go"):
-			scanSource(os.DirFS(root), name, goBenchmark, "go ", found)
+			scanSource(fsys, name, goBenchmark, "go ", found)
 		case path.Ext(name) == ".rs" && slices.Contains(strings.Split(path.Dir(name), "/"), "benches"):
-			scanSource(os.DirFS(root), name, rustName, "rs ", found)
+			scanSource(fsys, name, rustName, "rs ", found)
 		}
-		return nil
 	})
 	for i := range workloads {
 		w := &workloads[i]
@@ -59,15 +49,36 @@ func locate(root string, workloads []perf.WorkloadResult) {
 	}
 }
 
-// scanSource notes where the names of a file stand.
-func scanSource(fsys fs.FS, name string, pattern *regexp.Regexp, kind string, found map[string][]perf.Source) {
+// eachSource visits the files below root that may be source of the project.
+func eachSource(root string, visit func(fsys fs.FS, name string)) {
+	fsys := os.DirFS(root)
+	_ = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil: // a folder that cannot be listed has no place to point at
+		case !d.IsDir():
+			visit(fsys, name)
+		case name != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains(skippedDirs, d.Name())):
+			return fs.SkipDir
+		}
+		return nil
+	})
+}
+
+// readSource reads a file that is no larger than people write; nil if it cannot.
+func readSource(fsys fs.FS, name string) []byte {
 	if info, err := fs.Stat(fsys, name); err != nil || info.Size() > maxSource || !info.Mode().IsRegular() {
-		return
+		return nil
 	}
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		return
+		return nil
 	}
+	return data
+}
+
+// scanSource notes where the names of a file stand.
+func scanSource(fsys fs.FS, name string, pattern *regexp.Regexp, kind string, found map[string][]perf.Source) {
+	data := readSource(fsys, name)
 	for _, m := range pattern.FindAllSubmatchIndex(data, -1) {
 		key := kind + string(data[m[2]:m[3]])
 		found[key] = append(found[key], perf.Source{File: name, Line: 1 + bytes.Count(data[:m[2]], []byte("\n"))})

@@ -54,3 +54,54 @@ func TestLocate(t *testing.T) {
 		}
 	}
 }
+
+// An objective that is written out in one place is found there. One that has its limits
+// from a flag keeps that, and other types of the name are none.
+func TestLocateObjectives(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"magefiles/magefile.go": `//go:build mage
+
+package main
+
+import "github.com/seanchatmangpt/clnrm-perf/perf/suite"
+
+var one = suite.Objective{
+	Workload: "serve",
+	Name:     "answer",
+}
+
+var list = []suite.Objective{
+	{Name: "start"},
+	suite.Objective{"stop", "w", m, 0.5, 0.95, 1, 2, s},
+	{Name: computed()},
+	{Name: "twice"}, {Name: "twice"},
+	{Name: "by flag"},
+}
+`,
+		"okr/okr.go":       "package okr\n\nvar o = Objective{Name: \"growth\"}\n",
+		"broken/broken.go": "package broken\n\nimport \"x/clnrm-perf/perf/suite\"\nvar o = suite.Objective{Name: \"half\"",
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flag := perf.Source{File: "-set"}
+	for name, want := range map[string]perf.Source{
+		"answer": {File: "magefiles/magefile.go", Line: 9}, "start": {File: "magefiles/magefile.go", Line: 13},
+		"stop": {File: "magefiles/magefile.go", Line: 14}, "twice": {}, "growth": {}, "half": {}, "nowhere": {}, "by flag": flag,
+	} {
+		o := []perf.ObjectiveResult{{Name: name}}
+		if name == "by flag" {
+			o[0].Source = flag
+		}
+		locateObjectives(dir, o)
+		if o[0].Source != want {
+			t.Errorf("%q is defined at %+v, want %+v", name, o[0].Source, want)
+		}
+	}
+}

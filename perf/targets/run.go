@@ -240,6 +240,8 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 	err = errors.Join(err, r.space.Close())
 	if r.compared {
 		locate(".", r.result.Workloads)
+	} else {
+		locateObjectives(".", r.result.Objectives)
 	}
 	r.result.Exit = perf.WorstExit(r.exit(r.result), perf.ExitStatus(err))
 	path, werr := r.store.Write(r.result)

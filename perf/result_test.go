@@ -41,7 +41,7 @@ func fullResult() *Result {
 		Objectives: []ObjectiveResult{
 			{Name: "cli startup", Workload: "cli startup", Metric: "wall", Unit: Second, Quantile: 0.5, Confidence: 0.95,
 				N: 20, Target: 2, Critical: 5, State: Met, Estimate: value(0.0021), Low: value(0.002), High: value(0.0023),
-				Needed: 5, Reason: "the upper bound is below the target"},
+				Needed: 5, Reason: "the upper bound is below the target", Source: Source{"magefiles/magefile.go", 12}},
 			{Name: "container start", Workload: "container lifecycle", Metric: "start", Unit: Second, Quantile: 0.5,
 				Confidence: 0.95, Target: 3, Critical: 10, State: NotMeasured, Reason: "no engine answers"},
 		},

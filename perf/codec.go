@@ -88,6 +88,11 @@ func (r *Result) normalised() *Result {
 			c.Old, c.New = nonNil(c.Old), nonNil(c.New)
 			a.Control = &c
 		}
+		if a.Profile != nil {
+			p := *a.Profile
+			p.Movers = nonNil(p.Movers)
+			a.Profile = &p
+		}
 	}
 	return &c
 }

@@ -312,6 +312,34 @@ type Comparison struct {
 	CPUs []int `json:"cpus,omitempty"`
 	// Builds is how many times each side was built; 0 means that nothing was.
 	Builds int `json:"builds,omitempty"`
+	// Profile is where the difference lies, where that was asked for and found.
+	Profile *ProfileDiff `json:"profile,omitempty"`
+}
+
+// A ProfileDiff is what two profiles say about a comparison. They were recorded after the
+// verdict, so that no run which counts was one that was watched. Files lie beside the
+// result, and are named as paths from its folder, with slashes.
+type ProfileDiff struct {
+	Kind string `json:"kind"` // cpu, off-cpu, heap
+	Old  string `json:"old"`  // profiles, for go tool pprof
+	New  string `json:"new"`
+	Diff string `json:"diff"` // a flame graph of the difference
+	// Runs is how many runs of each side count in the values that follow, which are those
+	// of one run, in Unit.
+	Runs      int     `json:"runs"`
+	Unit      Unit    `json:"unit"`
+	OldWeight float64 `json:"oldWeight"`
+	NewWeight float64 `json:"newWeight"`
+	// Movers are the functions whose own weight has changed most, the greatest change first.
+	Movers []Mover `json:"movers"`
+}
+
+// A Mover is a function whose weight in a profile differs between two sides: Flat by what
+// is its own, Cum with all that it calls.
+type Mover struct {
+	Name string  `json:"name"`
+	Flat float64 `json:"flat"`
+	Cum  float64 `json:"cum"`
 }
 
 // A Result is one run of a suite. Its JSON is a promise: keys may be added, and

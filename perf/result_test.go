@@ -52,6 +52,8 @@ func fullResult() *Result {
 			High: value(1.15), Evidence: value(143.2), Pairs: 2, Reason: "the interval lies above 1.02",
 			GateReason: "it computes on one thread", Exact: true, Needed: 4, Voids: []Void{{Pair: 1, Reason: "exit status 1"}},
 			Control: &Control{Sample{0.002}, Sample{0.0021}, value(0.9)}, CPUs: []int{1}, Builds: 1,
+			Profile: &ProfileDiff{Kind: "cpu", Old: "profiles/x/old.pb.gz", New: "profiles/x/new.pb.gz", Diff: "profiles/x/diff.svg", Runs: 5, Unit: Second,
+				OldWeight: 0.002, NewWeight: 0.003, Movers: []Mover{{"main.f", 0.001, 0.001}}},
 		}},
 		Warnings: []Warning{{WarnEnvironment, "the governor is powersave; set it to performance"}},
 	}

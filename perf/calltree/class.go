@@ -27,7 +27,8 @@ func (c Class) String() string {
 type ClassShare struct {
 	Class
 	// Weight is the exclusive one: each stack is in one class, and the weights of all
-	// classes add up to the total. Share is Weight over the total.
+	// classes, with that of idle threads, add up to the total. Share is Weight over the
+	// total without what is idle, so that shares add up to 1.
 	Weight int64
 	Share  float64
 	// Inclusive is the share of stacks on which any frame claims its callees for the
@@ -49,6 +50,50 @@ type Classification struct {
 	ByFrame []uint16
 	// Shares of the classes that have any, the greatest exclusive weight first.
 	Shares []ClassShare
+	// Idle is what the rules of idle sections claim of a profile of waits: threads that a
+	// runtime keeps for work which has not come. They wait for nothing that could come
+	// sooner, so that they are in none of the shares; in ByNode, and so in a picture, they
+	// are. Its Share is that of the whole tree.
+	Idle ClassShare
+
+	idle []bool // by class
+}
+
+// offCPU is the type of the samples of a profile of waits.
+const offCPU = "off-cpu"
+
+// Busy returns the tree without the stacks of idle threads, as the classification of it
+// tells them; the tree itself, where there are none. Of a tree that is nothing but idle
+// it is a tree of nothing: its total is 0.
+func (t *Tree) Busy(c *Classification) *Tree {
+	if c.Idle.Weight == 0 || len(c.ByNode) != len(t.Nodes) {
+		return t
+	}
+	flat, cum := make([]int64, len(t.Nodes)), make([]int64, len(t.Nodes))
+	for i := len(t.Nodes) - 1; i >= 0; i-- {
+		if !c.idle[c.ByNode[i]] {
+			flat[i] = t.Nodes[i].Flat
+		}
+		cum[i] += flat[i]
+		if up := t.Nodes[i].Parent; up >= 0 {
+			cum[up] += cum[i]
+		}
+	}
+	out := &Tree{Unit: t.Unit, Frames: t.Frames}
+	moved := make([]int32, len(t.Nodes))
+	for i, n := range t.Nodes {
+		if cum[i] == 0 && i > 0 {
+			continue
+		}
+		moved[i] = int32(len(out.Nodes))
+		if n.Parent >= 0 {
+			n.Parent = moved[n.Parent]
+		}
+		n.Weight, n.End = Weight{Flat: flat[i]}, 0
+		out.Nodes = append(out.Nodes, n)
+	}
+	out.sum()
+	return out
 }
 
 // Classify gives each stack of the tree its class, by the rules; nil asks [DefaultRules].
@@ -59,27 +104,56 @@ func (t *Tree) Classify(rules *Rules) *Classification {
 	if t.Inverted {
 		t = t.Invert()
 	}
-	c := &Classification{Classes: rules.classes, ByFrame: make([]uint16, len(t.Frames)), ByNode: make([]uint16, len(t.Nodes))}
-	run := classRun{tree: t, rules: rules, byNode: c.ByNode, matches: make([]match, len(t.Frames)), claims: make([]claim, len(t.Nodes)),
-		exclusive: make([]int64, len(rules.classes)), inclusive: make([]int64, len(rules.classes)),
-		leaders: make([]map[int32]int64, len(rules.classes))}
+	c := &Classification{Classes: rules.classes, ByFrame: make([]uint16, len(t.Frames)), ByNode: make([]uint16, len(t.Nodes)), idle: rules.idle}
+	waits := t.Unit.Type == offCPU
+	matches := make([]match, len(t.Frames))
 	for i, f := range t.Frames {
-		run.matches[i] = rules.match(f)
-		c.ByFrame[i] = run.matches[i].class
-		if run.matches[i].strength == 0 {
+		matches[i] = rules.match(f, waits)
+		c.ByFrame[i] = matches[i].class
+		if matches[i].strength == 0 {
 			c.ByFrame[i] = rules.fallback(f)
 		}
 	}
+	run := newClassRun(t, rules, matches, c.ByNode)
 	run.all()
-	for class, weight := range run.exclusive {
-		if weight == 0 && run.inclusive[class] == 0 {
-			continue
-		}
-		c.Shares = append(c.Shares, ClassShare{Class: rules.classes[class], Weight: weight, Share: t.Share(weight),
-			Inclusive: t.Share(run.inclusive[class]), Leaders: run.top(class, 3)})
+	if c.Idle = run.idle(); c.Idle.Weight > 0 {
+		// Callers of idle stacks have no part in the shares either.
+		busy := t.Busy(c)
+		run = newClassRun(busy, rules, matches, make([]uint16, len(busy.Nodes)))
+		run.all()
 	}
+	c.Shares = run.shares()
 	slices.SortStableFunc(c.Shares, func(a, b ClassShare) int { return cmp.Compare(b.Weight, a.Weight) })
 	return c
+}
+
+// idle adds up what is of idle classes.
+func (r *classRun) idle() ClassShare {
+	var out ClassShare
+	for class, weight := range r.exclusive {
+		if r.rules.idle[class] && weight > 0 {
+			// Of several such classes the last names the sum: nobody has to choose among them.
+			out = ClassShare{Class: r.rules.classes[class], Weight: out.Weight + weight, Leaders: append(out.Leaders, r.top(class, 3)...)}
+		}
+	}
+	out.Share = r.tree.Share(out.Weight)
+	out.Inclusive = out.Share
+	return out
+}
+
+// shares are those of all classes that have any weight.
+func (r *classRun) shares() []ClassShare {
+	var out []ClassShare
+	if r.tree.Total() == 0 {
+		return nil // all of it was idle
+	}
+	for class, weight := range r.exclusive {
+		if weight > 0 || r.inclusive[class] > 0 {
+			out = append(out, ClassShare{Class: r.rules.classes[class], Weight: weight, Share: r.tree.Share(weight),
+				Inclusive: r.tree.Share(r.inclusive[class]), Leaders: r.top(class, 3)})
+		}
+	}
+	return out
 }
 
 // Groups adds the shares of the classes of each group up, the greatest first. Inclusive
@@ -120,6 +194,12 @@ type classRun struct {
 	byNode               []uint16
 	exclusive, inclusive []int64 // by class
 	leaders              []map[int32]int64
+}
+
+func newClassRun(t *Tree, rules *Rules, matches []match, byNode []uint16) *classRun {
+	n := len(rules.classes)
+	return &classRun{tree: t, rules: rules, byNode: byNode, matches: matches, claims: make([]claim, len(t.Nodes)),
+		exclusive: make([]int64, n), inclusive: make([]int64, n), leaders: make([]map[int32]int64, n)}
 }
 
 // all carries claims down the tree. A frame takes a stack over from its callers unless

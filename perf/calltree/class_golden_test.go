@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,13 +39,17 @@ func recorded(t testing.TB, path string) *calltree.Tree {
 // little else: see testdata/classes/README.md.
 func TestClassesOfRealPrograms(t *testing.T) {
 	files, err := filepath.Glob("testdata/classes/*.pb.gz")
-	if err != nil || len(files) < 19 {
+	if err != nil || len(files) < 20 {
 		t.Fatalf("there are %d profiles, %v", len(files), err)
 	}
 	var got strings.Builder
 	for _, path := range files {
 		fmt.Fprintf(&got, "%s\n", strings.TrimSuffix(filepath.Base(path), ".pb.gz"))
-		for _, s := range recorded(t, path).Classify(nil).Shares {
+		c := recorded(t, path).Classify(nil)
+		if c.Idle.Weight > 0 {
+			fmt.Fprintf(&got, "  (%4.1f %%  %s: %s)\n", 100*c.Idle.Share, c.Idle.Class, strings.Join(c.Idle.Leaders, ", "))
+		}
+		for _, s := range c.Shares {
 			if s.Share >= 0.01 {
 				fmt.Fprintf(&got, "  %4.1f %%  %s: %s\n", 100*s.Share, s.Class, strings.Join(s.Leaders, ", "))
 			}
@@ -81,6 +86,52 @@ func TestMostOfARealProgram(t *testing.T) {
 		if g := recorded(t, "testdata/classes/"+name+".pb.gz").Classify(nil).Groups()[0]; g.Group != group || g.Share < 0.5 {
 			t.Errorf("%s: the greatest group is %s with %.2f, want %s with more than half", name, g.Group, g.Share, group)
 		}
+	}
+}
+
+// TestIdleThreads looks at where a Go program waits, as perf sees it. Threads of Go's
+// scheduler that have nothing to run wait for longest, and say nothing.
+func TestIdleThreads(t *testing.T) {
+	tree := recorded(t, "testdata/classes/waiting.pb.gz")
+	c := tree.Classify(nil)
+	busy := tree.Busy(c)
+	if c.Idle.Share < 0.5 || c.Idle.Group != "Idle" || busy.Total()+c.Idle.Weight != tree.Total() {
+		t.Fatalf("idle: %+v; busy %d of %d", c.Idle, busy.Total(), tree.Total())
+	}
+	path := func(t *calltree.Tree) (names []string) {
+		for _, at := range t.HotPath(0.01) {
+			names = append(names, t.Name(at))
+		}
+		return names
+	}
+	if whole := path(tree); !slices.Contains(whole, "runtime.findRunnable") {
+		t.Errorf("with what is idle, the hot path is not the scheduler's: %q", whole)
+	}
+	if hot := path(busy); !slices.Contains(hot, "main.waitForChild") {
+		t.Errorf("the hot path does not lead to the wait: %q", hot)
+	}
+	var sum float64
+	for _, s := range c.Shares {
+		sum += s.Share
+	}
+	if s := c.Shares[0]; sum < 0.9999 || sum > 1.0001 || s.String() != "System calls: waiting" || s.Share < 0.9 {
+		t.Errorf("shares add up to %v, the greatest is %+v", sum, s)
+	}
+	// The picture still shows it: every place has its class.
+	shown := int64(0)
+	for i, class := range c.ByNode {
+		if c.Classes[class] == c.Idle.Class {
+			shown += tree.Nodes[i].Flat
+		}
+	}
+	if shown != c.Idle.Weight {
+		t.Errorf("%d of %d are marked in the tree", shown, c.Idle.Weight)
+	}
+	// The same stacks, as CPU time, are the scheduler's work.
+	cpu := *tree
+	cpu.Unit.Type = "cpu"
+	if c := cpu.Classify(nil); c.Idle.Weight != 0 || cpu.Busy(c) != &cpu || c.Shares[0].String() != "Async runtime: scheduler" {
+		t.Errorf("of CPU time, %+v is idle, and the greatest class is %s", c.Idle, c.Shares[0].Class)
 	}
 }
 

@@ -50,7 +50,7 @@ func FuzzParseRules(f *testing.F) {
 			}
 			return
 		}
-		m := rules.match(newFrame(name, "/usr/bin/x"))
+		m := rules.match(newFrame(name, "/usr/bin/x"), true)
 		if int(m.class) >= len(rules.Classes()) {
 			t.Errorf("class %d of %d", m.class, len(rules.Classes()))
 		}

@@ -22,6 +22,7 @@ var RulesText string
 // Rules say which functions belong to which class of bottleneck.
 type Rules struct {
 	classes []Class // Compute and OtherSystemCalls are among them
+	idle    []bool  // by class: whether it is of an idle section
 	rules   []rule
 	// byFirst holds the rules, by number and in order, of which a symbol that begins with
 	// a byte may match one. Most patterns begin with a letter, so few are tried.
@@ -45,7 +46,10 @@ type match struct {
 }
 
 // strengths are the kinds of sections, the weakest first.
-var strengths = []string{"kernel", "mechanism", "purpose"}
+var strengths = []string{"kernel", "mechanism", "purpose", "idle"}
+
+// idleStrength is that of rules which count in profiles of waits alone.
+const idleStrength = 4
 
 // DefaultRules returns the rules of [RulesText].
 func DefaultRules() *Rules { return defaultRules() }
@@ -59,7 +63,9 @@ var defaultRules = sync.OnceValue(func() *Rules {
 	return r
 })
 
-func newRules() *Rules { return &Rules{classes: []Class{Compute, OtherSystemCalls}} }
+func newRules() *Rules {
+	return &Rules{classes: []Class{Compute, OtherSystemCalls}, idle: []bool{false, false}}
+}
 
 // ParseRules reads a table of rules; the comment at the top of [RulesText] says what it
 // looks like. To extend the default rules, read those of your own before them: at a frame,
@@ -100,7 +106,7 @@ func (r *Rules) heading(line string) (rule, error) {
 	kind, name, _ := strings.Cut(line[1:], "]")
 	at := slices.Index(strengths, kind)
 	if at < 0 {
-		return rule{}, fmt.Errorf("[%s] is none of [purpose], [mechanism] and [kernel]", kind)
+		return rule{}, fmt.Errorf("[%s] is none of [idle], [purpose], [mechanism] and [kernel]", kind)
 	}
 	group, sub, _ := strings.Cut(name, ":")
 	class := Class{strings.TrimSpace(group), strings.TrimSpace(sub)}
@@ -114,6 +120,10 @@ func (r *Rules) heading(line string) (rule, error) {
 		}
 		id = len(r.classes)
 		r.classes = append(r.classes, class)
+		r.idle = append(r.idle, at+1 == idleStrength)
+	}
+	if r.idle[id] != (at+1 == idleStrength) {
+		return rule{}, fmt.Errorf("%s cannot be the class of idle threads and of others too", class)
 	}
 	return rule{class: uint16(id), strength: uint8(at + 1)}, nil
 }
@@ -179,8 +189,9 @@ func (p *pairs) has(other *pairs) bool {
 	return other[0]&^p[0] == 0 && other[1]&^p[1] == 0 && other[2]&^p[2] == 0 && other[3]&^p[3] == 0
 }
 
-// match finds the first rule, the strongest first, that a frame matches.
-func (r *Rules) match(f Frame) match {
+// match finds the first rule, the strongest first, that a frame matches. Rules of idle
+// sections are asked where the tree is one of waits.
+func (r *Rules) match(f Frame, waits bool) match {
 	name := bareName(f.Label())
 	if name == "" {
 		return match{}
@@ -188,7 +199,11 @@ func (r *Rules) match(f Frame) match {
 	var has pairs
 	has.add(name)
 	for _, i := range r.byFirst[name[0]] {
-		if rule := &r.rules[i]; has.has(&rule.needs) && rule.matches(f, name) {
+		rule := &r.rules[i]
+		if rule.strength == idleStrength && !waits {
+			continue
+		}
+		if has.has(&rule.needs) && rule.matches(f, name) {
 			return match{rule.class, rule.strength, rule.own}
 		}
 	}

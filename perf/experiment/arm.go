@@ -73,6 +73,7 @@ func (p Processes) Arm(ref string, step suite.Step, side int, aliases []string, 
 			}
 			return nil
 		},
+		Record: jobs[0][0].record,
 	}
 }
 

@@ -306,7 +306,11 @@ func (b goBenchmark) flags(iterations int) []string {
 // arm runs one benchmark of the module.
 func (m GoModule) arm(b goBenchmark, iterations int, aliases []string) Arm {
 	root := m.Processes.Root
-	return Arm{Ref: m.Ref, Run: func(ctx context.Context, v Variation) (Observation, error) {
+	record := func(ctx context.Context, record func(context.Context, measure.Command) error) error {
+		j := job{Processes: m.Processes}
+		return record(ctx, j.command(suite.Command{Args: append(benchArgs(b.binary, runtime.GOMAXPROCS(0)), b.flags(iterations)...), Dir: b.dir}))
+	}
+	return Arm{Ref: m.Ref, Record: record, Run: func(ctx context.Context, v Variation) (Observation, error) {
 		procs := runtime.GOMAXPROCS(0)
 		if len(v.CPUs) > 0 {
 			procs = len(v.CPUs)

@@ -15,6 +15,10 @@ type Arm struct {
 	Setup   func(context.Context) error
 	Run     func(context.Context, Variation) (Observation, error)
 	Cleanup func(context.Context) error
+	// Record hands the command of a run to a recorder of profiles, with what Setup, Run and
+	// Cleanup put around it, after the arm's own Cleanup. It is nil where a run is not a
+	// command that ends.
+	Record func(ctx context.Context, record func(context.Context, measure.Command) error) error
 }
 
 // A Pairing is a workload of which two arms are compared.

@@ -175,6 +175,9 @@ func (p *picture) classCSS(b *bytes.Buffer) {
 			h.Write([]byte(c.Group))
 			hue = float64(h.Sum32() % 360)
 		}
+		if c == p.opt.Classes.Idle.Class {
+			saturation = 0.04 // what nobody needs to look at
+		}
 		nth := float64(inGroup[c.Group] % 4)
 		inGroup[c.Group]++
 		fmt.Fprintf(&light, ".k%d rect,path.k%d{fill:%s}", i, i, hsl(hue+nth*11, saturation, 0.68+0.06*nth))
@@ -183,12 +186,16 @@ func (p *picture) classCSS(b *bytes.Buffer) {
 	fmt.Fprintf(b, "%s@media(prefers-color-scheme:dark){%s}", light.String(), dark.String())
 }
 
-// classShares returns the exclusive share of each class, by its number.
+// classShares returns the exclusive share of each class, by its number, of the whole
+// picture: what is idle is in it.
 func classShares(c *calltree.Classification) []float64 {
 	out := make([]float64, len(c.Classes))
 	for i, class := range c.Classes {
 		if at := slices.IndexFunc(c.Shares, func(s calltree.ClassShare) bool { return s.Class == class }); at >= 0 {
-			out[i] = c.Shares[at].Share
+			out[i] = c.Shares[at].Share * (1 - c.Idle.Share)
+		}
+		if c.Idle.Weight > 0 && class == c.Idle.Class {
+			out[i] = c.Idle.Share
 		}
 	}
 	return out

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/seanchatmangpt/clnrm-perf/perf/calltree"
 	"github.com/seanchatmangpt/clnrm-perf/perf/flamegraph"
 )
@@ -341,5 +343,31 @@ func BenchmarkWrite(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestIdleIsShown: what hot path and shares leave out has its place in the picture, and its
+// part of the legend.
+func TestIdleIsShown(t *testing.T) {
+	fn := func(id uint64, name string) *profile.Location {
+		return &profile.Location{ID: id, Line: []profile.Line{{Function: &profile.Function{ID: id, Name: name}}}}
+	}
+	idle, busy := fn(1, "runtime.stopm"), fn(2, "main.wait")
+	tree, err := calltree.FromProfile(&profile.Profile{
+		SampleType: []*profile.ValueType{{Type: "off-cpu", Unit: "nanoseconds"}},
+		Function:   []*profile.Function{idle.Line[0].Function, busy.Line[0].Function}, Location: []*profile.Location{idle, busy},
+		Sample: []*profile.Sample{{Location: []*profile.Location{idle}, Value: []int64{3}}, {Location: []*profile.Location{busy}, Value: []int64{1}}},
+	}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := flamegraph.Write(&out, tree, flamegraph.Options{Classes: tree.Classify(nil)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`["Idle: Go runtime",0.75000]`, `["Compute",0.25000]`, "runtime.stopm"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in the picture", want)
+		}
 	}
 }

@@ -24,6 +24,7 @@ func (d Document) Markdown(w io.Writer) error {
 		out.printf("\n</details>\n")
 	}
 	d.markdownReasons(out)
+	markdownProfiles(out, d.Result.Comparisons)
 	d.markdownWarnings(out)
 	return out.err
 }

@@ -21,6 +21,7 @@ func Paired(w io.Writer, r *perf.Result, st Style) error {
 	pairedArms(out, r, st)
 	pairedTable(out, r, st)
 	comparisonReasons(out, r.Comparisons, st)
+	comparisonProfiles(out, r.Comparisons, st)
 	pairedDesign(out, r, st)
 	failures(out, r, st)
 	warnings(out, r, st)

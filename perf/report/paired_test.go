@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"io"
 	"math"
 	"strings"
@@ -173,4 +174,20 @@ func TestStatusOfPairs(t *testing.T) {
 	if got, want := b.String(), "cli startup: setup\ncli startup: pairs by cpu, at most 1 min 30 s left\n"; got != want {
 		t.Errorf("piped: %q, want %q", got, want)
 	}
+}
+
+// TestComparisonProfile shows where the time went of what is SLOWER, on the terminal and in
+// Markdown.
+func TestComparisonProfile(t *testing.T) {
+	r := pairedRun()
+	r.Comparisons[0].Profile = &perf.ProfileDiff{Kind: "cpu", Old: "profiles/x/old.pb.gz", New: "profiles/x/new.pb.gz", Diff: "profiles/x/diff.svg", Runs: 41,
+		Unit: perf.Second, OldWeight: 0.0123, NewWeight: 0.0245, Movers: []perf.Mover{
+			{Name: "main.parse", Flat: 0.0121, Cum: 0.0125}, {Name: "runtime.mallocgc", Flat: 0.0004, Cum: 0.0005}, {Name: nasty, Flat: -0.0001, Cum: 0},
+		}}
+	golden(t, "paired_profile", func(w io.Writer, st Style) error { return Paired(w, r, st) })
+	var md bytes.Buffer
+	if err := (Document{Result: r, Compared: true}).Markdown(&md); err != nil {
+		t.Fatal(err)
+	}
+	checkGolden(t, "paired_profile.md.golden", md.Bytes())
 }

@@ -34,10 +34,28 @@ const (
 func Profile(w io.Writer, v ProfileView, st Style) error {
 	out := &writer{w: w}
 	profileHead(out, v, st)
-	profileHotPath(out, v.Tree, st)
-	profileTop(out, v.Tree, st)
+	t := v.Tree
+	if v.Classes != nil {
+		t = t.Busy(v.Classes)
+	}
+	if t.Total() == 0 {
+		out.printf("\nIt waits on no thread of its own: what its goroutines wait for is in a profile of Go's runtime\n")
+		return out.err
+	}
+	profileHotPath(out, t, st)
+	profileTop(out, t, st)
 	profileClasses(out, v, st)
 	return out.err
+}
+
+// profileIdle says what is in the picture and in none of the tables.
+func profileIdle(out *writer, v ProfileView) {
+	if v.Classes == nil || v.Classes.Idle.Weight == 0 {
+		return
+	}
+	idle := v.Classes.Idle
+	out.printf("left out below: %s (%s) of threads that had nothing to do (%s)\n",
+		weight(v.Tree.Unit, float64(idle.Weight)), shareOf(idle.Share), clean(idle.String()))
 }
 
 func profileHead(out *writer, v ProfileView, st Style) {
@@ -61,6 +79,7 @@ func profileHead(out *writer, v ProfileView, st Style) {
 			out.printf("%s\n", st.paint(wrap("WARNING: "+clean(warning)), color.FgYellow, color.Bold))
 		}
 	}
+	profileIdle(out, v)
 	d := t.Depth()
 	out.printf("depth: median %d frames, deepest %d\n", d.Median, d.Max)
 }

@@ -31,6 +31,7 @@ type refOptions struct {
 	suite       bool // control the false discoveries of all comparisons together
 	suiteOnly   bool // leave the Go benchmarks out
 	missing     bool // what only the old side has was to be compared
+	profile     bool // attach profiles to what is SLOWER
 }
 
 // buildWorkload is the name of the clean build, which is compared only when it is named.
@@ -179,7 +180,11 @@ func (r *run) compareRefs(ctx context.Context, p refPlan) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.pairs(ctx, p.rules, groups)
+	if err := r.pairs(ctx, p.rules, groups); err != nil || !p.profile {
+		return err
+	}
+	r.profileSlower(ctx, groups)
+	return nil
 }
 
 // sideEngine opens the container engine for the named workloads of both sides, if one of

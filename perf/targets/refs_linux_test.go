@@ -103,9 +103,11 @@ func (c counter) state(t *testing.T) string {
 
 func TestCompareRefs(t *testing.T) {
 	c := newCounter(t)
-	c.run(t, "compareRefs", "fast", "slow", "-budget=60s").want(t, perf.ExitGate, "count", "SLOWER", "these binaries", "count cpu is SLOWER")
-	r := c.run(t, "compareRefs", "slow", "fast", "-budget=60s", "-json", "-seed=5", "-rebuilds=2").decoded(t)
-	if len(r.Comparisons) == 0 || r.Comparisons[0].Verdict != perf.Faster || r.Comparisons[0].Old.Ref != "slow" || r.Comparisons[0].Seed != 5 || r.Comparisons[0].Builds != 2 || r.Exit != 0 {
+	slower := c.run(t, "compareRefs", "fast", "slow", "-budget=60s", "-profile")
+	slower.want(t, perf.ExitGate, "count", "SLOWER", "these binaries", "count cpu is SLOWER")
+	t.Run("profile", func(t *testing.T) { c.profiled(t, slower) })
+	r := c.run(t, "compareRefs", "slow", "fast", "-budget=60s", "-profile", "-json", "-seed=5", "-rebuilds=2").decoded(t)
+	if len(r.Comparisons) == 0 || r.Comparisons[0].Verdict != perf.Faster || r.Comparisons[0].Old.Ref != "slow" || r.Comparisons[0].Seed != 5 || r.Comparisons[0].Builds != 2 || r.Comparisons[0].Profile != nil || r.Exit != 0 {
 		t.Errorf("exit %d: %+v", r.Exit, r.Comparisons)
 	}
 	if r.Workload("build") != nil || r.Suite != "counting" {
@@ -194,6 +196,40 @@ func TestCompareRefsInterrupted(t *testing.T) {
 		}
 		if after := c.state(t); after != before {
 			t.Errorf("after %v the user's repository is not as it was:\n%s\nnow\n%s\n%s", sig, before, after, output)
+		}
+	}
+}
+
+// profiled holds what -profile wrote for what is SLOWER: files beside the result, named in
+// it, and what a run of each side weighs.
+func (c counter) profiled(t *testing.T, o outcome) {
+	t.Helper()
+	testenv.Tool(t, "perf")
+	o.want(t, perf.ExitGate, "Profile (cpu) of count", "flame graph of the difference")
+	results, err := filepath.Glob(filepath.Join(c.dir, ".perf", "runs", "*", "result.json"))
+	if err != nil || len(results) != 1 {
+		t.Fatalf("results %v, %v", results, err)
+	}
+	data, err := os.ReadFile(results[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := perf.DecodeResult(data, results[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(r.Comparisons, func(c perf.Comparison) bool { return c.Profile != nil })
+	if at < 0 {
+		t.Fatalf("no profile: %+v", r.Warnings)
+	}
+	p := r.Comparisons[at].Profile
+	if p.Kind != "cpu" || p.Unit != perf.Second || p.Runs < 1 || p.NewWeight <= p.OldWeight || len(p.Movers) == 0 || p.Movers[0].Flat <= 0 {
+		t.Errorf("the profile of what counts twice as far: %+v", p)
+	}
+	for _, name := range []string{p.Old, p.New, p.Diff} {
+		data, err := os.ReadFile(filepath.Join(filepath.Dir(results[0]), filepath.FromSlash(name)))
+		if err != nil || len(data) == 0 {
+			t.Errorf("%s beside the result: %d bytes, %v", name, len(data), err)
 		}
 	}
 }

@@ -251,11 +251,13 @@ func CompareRefs(ctx context.Context, old, new string,
 	minEffect *string, /* the change that counts; default 2% */
 	metric *string, /* decide by wall, cpu, user or system (default: what the warm-up shows) */
 	seed *int, /* replay the order of an earlier comparison */
+	profile *bool, /* of what is SLOWER, record profiles of both sides and show the difference */
 	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
 	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), metric: str(metric), seed: seed, report: str(report), json: is(json)}
 	return comparedRefs(ctx, refOptions{
+		profile:     is(profile),
 		pairOptions: pairs, workloads: str(workload), rebuilds: number(rebuilds, 0), benchBudget: str(benchBudget), policy: experiment.Policy{Gate: true},
 	}, old, new)
 }
@@ -286,11 +288,13 @@ func Regressions(ctx context.Context,
 	strict *bool, /* UNDECIDED fails, too (4) */
 	allowUnmeasured *string, /* comma list of workloads and benchmarks that HEAD may lack */
 	seed *int, /* replay the order of an earlier comparison */
+	profile *bool, /* of what is SLOWER, record profiles of both sides and show the difference */
 	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
 	pairs := pairOptions{budget: str(budget), minEffect: str(minEffect), seed: seed, report: str(report), json: is(json)}
 	return regressed(ctx, refOptions{
+		profile:     is(profile),
 		pairOptions: pairs, workloads: str(workload), rebuilds: number(rebuilds, 0), benchBudget: str(benchBudget),
 		policy: experiment.Policy{Gate: true, Strict: is(strict)}, allow: str(allowUnmeasured),
 	}, str(base))

@@ -90,6 +90,7 @@ KEEP uint64_t all(int n) {
   if (setjmp(out) == 0) jump(3);
   char *p = malloc(100 + n);
   p[0] = n;
+  sink += (uintptr_t)p;
   r += strtoul("1234", 0, 10) + p[0];
   free(p);
   signalled();

@@ -1,7 +1,9 @@
-# Run by gdb: steps through a program by single instructions and writes, for each, the
-# registers, the stack, and the callers that gdb finds. STEPS_OUT names the file, in text:
+# Run by gdb: steps through a program by instructions and writes, after each step, the
+# registers, the stack, and the callers that gdb finds. STEPS says where, as words
+# "FUNCTION:COUNT:INSTRUCTIONS" in the order in which the program gets there: how often to
+# step from the function's start on, and how far each time. STEPS_OUT names the file, text:
 # "map START END OFFSET FILE" for what is mapped, then a "step" line with the 17 registers
-# in DWARF's order, the stack as hexadecimal digits, and the addresses of gdb's frames.
+# in DWARF's order, the stack as hexadecimal digits, and gdb's frames as ADDRESS@STACKPOINTER.
 import os
 import gdb
 
@@ -28,12 +30,13 @@ def maps():
 
 
 def stack(sp):
-    inferior = gdb.selected_inferior()
-    for size in (DUMP, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8):
-        try:
-            return inferior.read_memory(sp, size).tobytes().hex()
-        except gdb.MemoryError:
-            pass
+    # As perf copies it: up to the end of the mapping at most.
+    with open("/proc/%d/maps" % gdb.selected_inferior().pid) as f:
+        for line in f:
+            start, end = (int(x, 16) for x in line.split()[0].split("-"))
+            if start <= sp < end:
+                size = min(DUMP, end - sp)
+                return gdb.selected_inferior().read_memory(sp, size).tobytes().hex()
     return "-"
 
 
@@ -41,9 +44,9 @@ def chain():
     # Frames that were left by a tail call are not on the stack; gdb infers them.
     unreal = (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME)
     frame = gdb.newest_frame()
-    while frame is not None:
+    while frame is not None and frame.pc() != 0:
         if frame.type() not in unreal:
-            yield "%x" % frame.pc()
+            yield "%x@%x" % (frame.pc(), number(frame.read_register("rsp")))
         frame = frame.older()
 
 
@@ -54,25 +57,41 @@ def step():
     return "step %s %s %s" % (",".join(words), stack(values[7]), ",".join(chain()))
 
 
+def go(stop, steps, every, out):
+    stop.enabled = True
+    run("continue" if gdb.selected_inferior().pid else "run")
+    if gdb.selected_inferior().pid == 0:
+        raise gdb.error("the program does not get to " + stop.location)
+    stop.enabled = False
+    for line in maps():
+        out.write(line + "\n")
+    for _ in range(steps):
+        if gdb.selected_inferior().pid == 0:
+            raise gdb.error(stop.location + " was stepped through up to the end of the program")
+        out.write(step() + "\n")
+        run("stepi %d" % every)
+
+
 def main():
-    steps, every = int(os.environ["STEPS"]), int(os.environ.get("STEPS_EVERY", "1"))
     for setting in ("pagination off", "confirm off", "backtrace past-main on", "backtrace past-entry on",
-                    "backtrace limit 4000", "debuginfod enabled off", "disable-randomization on"):
+                    "backtrace limit 4000", "debuginfod enabled off", "disable-randomization on",
+                    "breakpoint pending on", "scheduler-locking step", "print frame-info location", "print frame-arguments none"):
         try:
             run("set " + setting)
         except gdb.error:
             pass
-    run("break " + os.environ["STEPS_BREAK"])
     run("handle all nostop noprint pass")
-    run("run")
-    out = open(os.environ["STEPS_OUT"], "w")
-    out.write("\n".join(maps()) + "\n")
-    for _ in range(steps):
-        out.write(step() + "\n")
-        run("stepi %d" % every)
-        if gdb.selected_inferior().pid == 0:
-            break
-    out.close()
+    stops = []
+    for word in os.environ["STEPS"].split():
+        # All are set before the start: later a name would be looked up from where the
+        # program stands.
+        function, steps, every = word.rsplit(":", 2)
+        stop = gdb.Breakpoint(function)
+        stop.enabled = False
+        stops.append((stop, int(steps), int(every)))
+    with open(os.environ["STEPS_OUT"], "w") as out:
+        for stop in stops:
+            go(*stop, out)
     run("kill")
 
 

@@ -1,0 +1,117 @@
+package perfdata
+
+import (
+	"errors"
+	"sync"
+)
+
+// symbols are what is known of the functions of one object: its symbol tables, those of its
+// separate debug file, Go's own table, and DWARF. Each is read when the first question
+// needs it. They are safe for concurrent use.
+type symbols struct {
+	object *object
+	open   Opener
+
+	debugOnce sync.Once
+	debug     *object // nil: none
+	tableOnce sync.Once
+	table     *symbolTable
+
+	mu     sync.Mutex
+	names  map[string]string // demangled names, by the linker's
+	refuse []error
+}
+
+// newSymbols reads nothing yet. The object must stay open as long as the symbols are used;
+// Close closes what they have opened beside it.
+func newSymbols(o *object, open Opener) *symbols {
+	return &symbols{object: o, open: open, names: map[string]string{}}
+}
+
+// Close closes the debug files. No question may be open or follow.
+func (s *symbols) Close() error {
+	var errs []error
+	if s.debug != nil {
+		errs = append(errs, s.debug.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// faults says what could not be read so far, and why. The rest was used.
+func (s *symbols) faults() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]error(nil), s.refuse...)
+}
+
+func (s *symbols) fault(err error) {
+	if err == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.refuse) < maxRefused {
+		s.refuse = append(s.refuse, err)
+	}
+}
+
+// maxRefused bounds how many faults of one object are told.
+const maxRefused = 20
+
+// debugObject is the separate debug file, where the object itself has not all.
+func (s *symbols) debugObject() *object {
+	s.debugOnce.Do(func() {
+		e := s.object.elf
+		if e.Section(".symtab") != nil && hasDWARF(s.object) {
+			return
+		}
+		var err error
+		s.debug, err = findDebugFile(s.object, s.open)
+		s.fault(err)
+	})
+	return s.debug
+}
+
+func hasDWARF(o *object) bool {
+	return o.elf.Section(".debug_info") != nil || o.elf.Section(".zdebug_info") != nil
+}
+
+func (s *symbols) symbolTable() *symbolTable {
+	s.tableOnce.Do(func() {
+		var err error
+		s.table, err = readTable(s.object, s.debugObject())
+		s.fault(err)
+	})
+	return s.table
+}
+
+// lookup returns the name of the function around an address, as the linker knows it, and
+// where the function begins.
+func (s *symbols) lookup(addr uint64) (name string, start uint64, ok bool) {
+	x, ok := s.symbolTable().lookup(addr)
+	return x.name, x.start, ok
+}
+
+// frames appends what functions stand at an address, the innermost first: those whose code
+// the compiler has copied there, and last the one that the address lies in. Nothing is
+// appended where nothing is known. A caller who has the address to which a call returns
+// passes the one before.
+func (s *symbols) frames(addr uint64, into []Frame) []Frame {
+	name, _, ok := s.lookup(addr)
+	if !ok {
+		return into
+	}
+	return append(into, Frame{Name: s.demangled(name), Symbol: name})
+}
+
+// demangled is demangleName, with a memory.
+func (s *symbols) demangled(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out, ok := s.names[name]
+	if !ok {
+		out = demangleName(name)
+		s.names[name] = out
+	}
+	return out
+}

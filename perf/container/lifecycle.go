@@ -26,7 +26,9 @@ type Spec struct {
 	Archive *Archive
 	// Marker begins the line, on either stream, by which the program says that it is
 	// ready; empty: "READY", which may be followed by " main=<unix nanoseconds>".
-	Marker       string
+	Marker string
+	// Ready is by what else the program shows that it is ready; the zero value is Marker.
+	Ready        Ready
 	ReadyTimeout time.Duration // from the start call; 0: 30 s
 	Grace        time.Duration // between SIGTERM and SIGKILL, in whole seconds; 0: 10 s
 	// Use reads memory and processor time before the stop. Reading takes the engine

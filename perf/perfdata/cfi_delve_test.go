@@ -24,7 +24,7 @@ func TestRulesAgreeWithDelve(t *testing.T) {
 	for name, path := range map[string]func(*testing.T) string{
 		"libc":      func(t *testing.T) string { return systemLibrary(t, "libc.so.6") },
 		"libstdc++": func(t *testing.T) string { return systemLibrary(t, "libstdc++.so.6") },
-		"rust":      func(t *testing.T) string { return compile(t, "rustc", "forms.rs", "-O", "-g") },
+		"rust":      func(t *testing.T) string { return compileProgram(t, "rustc", "forms.rs", "-O", "-g") },
 		"go":        compileGo,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -216,7 +216,7 @@ func hexChain(chain []uint64) string {
 	return b.String()
 }
 
-func compile(t *testing.T, compiler, name string, args ...string) string {
+func compileProgram(t *testing.T, compiler, name string, args ...string) string {
 	t.Helper()
 	compiler = testenv.Tool(t, compiler)
 	out := filepath.Join(t.TempDir(), strings.TrimSuffix(name, filepath.Ext(name)))
@@ -253,7 +253,7 @@ func checkSteps(t *testing.T, s stepped) {
 
 func TestWalkEachInstructionOfC(t *testing.T) {
 	t.Parallel()
-	program := compile(t, "gcc", "forms.c", "-O2", "-g", "-fomit-frame-pointer", "-Wl,-z,lazy")
+	program := compileProgram(t, "gcc", "forms.c", "-O2", "-g", "-fomit-frame-pointer", "-Wl,-z,lazy")
 	checkSteps(t, stepThrough(t, program,
 		"all:100:1", "_dl_fixup:60:7", "realigned:60:1", "crowded:60:1", "compare:60:1", "longjmp:30:1",
 		"malloc:30:1", "handler:80:1", "signalled_elsewhere:60:1", "handler:80:1"))
@@ -261,7 +261,7 @@ func TestWalkEachInstructionOfC(t *testing.T) {
 
 func TestWalkEachInstructionOfCPlusPlus(t *testing.T) {
 	t.Parallel()
-	program := compile(t, "g++", "forms.cc", "-O2", "-g", "-fomit-frame-pointer", "-pthread")
+	program := compileProgram(t, "g++", "forms.cc", "-O2", "-g", "-fomit-frame-pointer", "-pthread")
 	checkSteps(t, stepThrough(t, program,
 		"all:60:1", "thrower:60:1", "__cxa_throw:60:1", "_Unwind_RaiseException:60:17", "Guard::~Guard:30:1",
 		"in_thread:60:1"))
@@ -269,7 +269,7 @@ func TestWalkEachInstructionOfCPlusPlus(t *testing.T) {
 
 func TestWalkEachInstructionOfRust(t *testing.T) {
 	t.Parallel()
-	program := compile(t, "rustc", "forms.rs", "-O", "-g")
+	program := compileProgram(t, "rustc", "forms.rs", "-O", "-g")
 	checkSteps(t, stepThrough(t, program,
 		"forms::all:120:1", "forms::compare:100:3", "_Unwind_RaiseException:60:17", "forms::in_thread:60:1"))
 }

@@ -25,7 +25,7 @@ var policy = map[string][]string{
 	// L1: values or bytes in, values or bytes out.
 	"perf/suite":     {"perf"},
 	"perf/stats":     {"perf"},
-	"perf/profileio": {"perf"},
+	"perf/profileio": {"perf", "perf/perfdata"}, // perf.data is one of the formats
 	"perf/benchio":   {"perf"},
 	"perf/calltree":  {"perf"},
 	"perf/perfdata":  {"perf"},
@@ -51,7 +51,7 @@ var policy = map[string][]string{
 	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment", "perf/calltree", "perf/profiler"},
 
 	// L4: the only place for mage, environment variables, exit status and os.Stdout.
-	"perf/targets": {"perf", "perf/suite", "perf/benchio", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report", "perf/profileio", "perf/calltree", "perf/flamegraph", "perf/profiler"},
+	"perf/targets": {"perf", "perf/suite", "perf/benchio", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report", "perf/perfdata", "perf/profileio", "perf/calltree", "perf/flamegraph", "perf/profiler"},
 
 	// The embedded subject is measured as a black box. It starts containers by way of
 	// the package that owns the engine's client; nothing imports it.

@@ -6,6 +6,6 @@
 // stacks, the line format that flame graph programs share, or taken as a pprof
 // profile, from which perf/calltree makes call trees and perf/flamegraph pictures.
 //
-// The package runs nothing and opens no file: recording is done by perf/profiler, and
-// perf.data itself is read by perf/perfdata.
+// The package runs nothing, and opens no file but those with the symbols of perf.data,
+// which perf/perfdata reads. Recording is done by perf/profiler.
 package profileio

@@ -94,13 +94,7 @@ func foldProfile(p *profile.Profile, value int, o FoldOptions, name func(*profil
 
 // writeLabelledRoot writes the root frame that the labels of a sample make.
 func writeLabelledRoot(b *strings.Builder, s *profile.Sample, o FoldOptions) {
-	first := func(key string) string {
-		if v := s.Label[key]; len(v) > 0 {
-			return v[0]
-		}
-		return ""
-	}
-	comm, pid, tid := first("comm"), first("pid"), first("tid")
+	comm, pid, tid := first(s, "comm"), first(s, "pid"), first(s, "tid")
 	if (o.PID || o.TID) && (pid != "" || tid != "") {
 		if pid == "" {
 			pid = "?"

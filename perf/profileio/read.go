@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/perfdata"
 )
 
 // A Format is what a file was recognised as.
@@ -20,6 +21,7 @@ type Format string
 // The formats that can be read.
 const (
 	PerfScript Format = "perf script"
+	PerfData   Format = "perf.data"
 	Folded     Format = "folded stacks"
 	Pprof      Format = "pprof"
 	Heaptrack  Format = "heaptrack"
@@ -54,43 +56,73 @@ func (r *Report) fault(file string, line int, format string, args ...any) {
 	}
 }
 
-// ErrPerfData is what [Read] returns for the binary file of perf record, which perf
-// script turns into text.
-var ErrPerfData = errors.New("this is perf.data: perf script --no-inline -i FILE makes text of it, which can be read")
-
 // Options say what to take from a file.
-type Options = ScriptOptions
+type Options struct {
+	// What is taken from any recording of perf: see [ScriptOptions].
+	Event                      string
+	Addresses, Threads, OffCPU bool
+	// CPUs keeps the processor of each sample, which only perf.data has.
+	CPUs bool
+	// NoInlined leaves out functions that were inlined, and lines, which perf.data alone
+	// has to look for.
+	NoInlined bool
+	// Open opens the files with the symbols of perf.data; nil: those of this machine.
+	Open perfdata.Opener
+}
+
+func (o Options) script() ScriptOptions {
+	return ScriptOptions{Event: o.Event, Addresses: o.Addresses, Threads: o.Threads, OffCPU: o.OffCPU}
+}
 
 // Read reads a profile of any of the formats, compressed by gzip or zstd or not, which
 // it recognises by the content. file is what the input is called in faults and errors.
 //
-// Of perf script's text the first event is taken, or the one that the options name; in
+// Of what perf has recorded the first event is taken, or the one that the options name; in
 // the other formats, which have all sample types in one profile, Event makes one the
 // default type. Bad lines are faults in the report and the rest is read. The error is
-// for what cannot be read at all; it wraps [ErrPerfData] for perf.data.
+// for what cannot be read at all. A file of perf.data is best given as it is, as what
+// stands at its end is of use from the beginning on.
 func Read(r io.Reader, file string, o Options) (*profile.Profile, Report, error) {
-	in, err := open(r)
+	in, format, err := recognised(r, file)
 	if err != nil {
-		return nil, Report{}, fmt.Errorf("reading %s: %w", file, err)
-	}
-	format, err := recognise(in)
-	if err != nil {
-		return nil, Report{}, fmt.Errorf("reading %s: %w", file, err)
+		return nil, Report{}, err
 	}
 	p, report, err := readAs(format, in, file, o)
 	report.Format = format
 	if err != nil {
 		return nil, report, err
 	}
-	if format != PerfScript {
+	if !format.ofPerf() {
 		err = report.choose(p, file, o.Event)
 	}
 	return p, report, err
 }
 
+// ofPerf reports whether a format has one sample type of the several that were recorded.
+func (f Format) ofPerf() bool { return f == PerfScript || f == PerfData }
+
+// recognised finds out the format. What is read further is r itself where it can be read
+// at any place, as it is needed for perf.data.
+func recognised(r io.Reader, file string) (io.Reader, Format, error) {
+	in, packed, err := open(r)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading %s: %w", file, err)
+	}
+	format, err := recognise(in)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading %s: %w", file, err)
+	}
+	if format == PerfData && !packed && perfdata.Seekable(r) {
+		return r, format, nil
+	}
+	return in, format, nil
+}
+
 // readAs reads a stream of a known format.
 func readAs(format Format, in io.Reader, file string, o Options) (*profile.Profile, Report, error) {
 	switch format {
+	case PerfData:
+		return readPerfData(in, file, o)
 	case Folded:
 		return readFolded(in, file)
 	case Pprof:
@@ -102,7 +134,7 @@ func readAs(format Format, in io.Reader, file string, o Options) (*profile.Profi
 	case Xctrace:
 		return readXctrace(in, file)
 	}
-	s, err := ReadPerfScript(in, file, o)
+	s, err := ReadPerfScript(in, file, o.script())
 	if err != nil {
 		return nil, Report{}, err
 	}
@@ -126,16 +158,12 @@ func (r *Report) missing(file, event string) error {
 	return fmt.Errorf("reading %s: there is no sample of the event %q; there are samples of %q", file, event, r.Others)
 }
 
-// Fold reads a profile as [Read] does, and writes it as folded stacks. Text of perf
-// script comes in the dialect of its peers exactly (see [Script.WriteFolded]).
+// Fold reads a profile as [Read] does, and writes it as folded stacks. What perf has
+// recorded comes in the dialect of its peers exactly (see [Script.WriteFolded]).
 func Fold(w io.Writer, r io.Reader, file string, o Options, f FoldOptions) (Report, error) {
-	in, err := open(r)
+	in, format, err := recognised(r, file)
 	if err != nil {
-		return Report{}, fmt.Errorf("reading %s: %w", file, err)
-	}
-	format, err := recognise(in)
-	if err != nil {
-		return Report{}, fmt.Errorf("reading %s: %w", file, err)
+		return Report{}, err
 	}
 	need := f.needs()
 	o.Addresses, o.Threads = need.Addresses, need.Threads
@@ -144,7 +172,7 @@ func Fold(w io.Writer, r io.Reader, file string, o Options, f FoldOptions) (Repo
 	}
 	p, report, err := readAs(format, in, file, o)
 	report.Format = format
-	if err == nil {
+	if err == nil && format != PerfData {
 		err = report.choose(p, file, o.Event)
 	}
 	if err != nil {
@@ -154,14 +182,17 @@ func Fold(w io.Writer, r io.Reader, file string, o Options, f FoldOptions) (Repo
 	if err != nil {
 		return report, fmt.Errorf("folding %s: %w", file, err)
 	}
-	if format == Xctrace {
+	switch format {
+	case PerfData:
+		return report, writeFolded(w, foldPerfData(p, value, f))
+	case Xctrace:
 		return report, writeFolded(w, foldProfile(p, value, f, peerName))
 	}
 	return report, WriteFoldedProfile(w, p, value, f)
 }
 
 func foldScript(w io.Writer, in io.Reader, file string, o Options, f FoldOptions) (Report, error) {
-	s, err := ReadPerfScript(in, file, o)
+	s, err := ReadPerfScript(in, file, o.script())
 	if err != nil {
 		return Report{}, err
 	}
@@ -202,32 +233,32 @@ const (
 	maxWindow = 128 << 20
 )
 
-// open takes the compression off.
-func open(r io.Reader) (*bufio.Reader, error) {
-	in := bufio.NewReaderSize(r, sniffed)
+// open takes the compression off, and reports whether there was any.
+func open(r io.Reader) (in *bufio.Reader, packed bool, err error) {
+	in = bufio.NewReaderSize(r, sniffed)
 	for range maxNested {
 		head, err := in.Peek(4)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
+			return nil, false, err
 		}
 		switch {
 		case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 			z, err := gzip.NewReader(in)
 			if err != nil {
-				return nil, fmt.Errorf("its gzip header: %w", err)
+				return nil, false, fmt.Errorf("its gzip header: %w", err)
 			}
-			in = bufio.NewReaderSize(z, sniffed)
+			in, packed = bufio.NewReaderSize(z, sniffed), true
 		case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 			z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 			if err != nil {
-				return nil, fmt.Errorf("its zstd header: %w", err)
+				return nil, false, fmt.Errorf("its zstd header: %w", err)
 			}
-			in = bufio.NewReaderSize(z, sniffed)
+			in, packed = bufio.NewReaderSize(z, sniffed), true
 		default:
-			return in, nil
+			return in, packed, nil
 		}
 	}
-	return in, nil
+	return in, packed, nil
 }
 
 // recognise tells the format from the first bytes.
@@ -240,8 +271,8 @@ func recognise(in *bufio.Reader) (Format, error) {
 	switch {
 	case len(text) == 0:
 		return "", errors.New("it is empty: nothing was recorded")
-	case bytes.HasPrefix(head, []byte("PERFILE2")), bytes.HasPrefix(head, []byte("2ELIFREP")):
-		return "", ErrPerfData
+	case perfdata.Recognise(head):
+		return PerfData, nil
 	case isHeaptrack(head):
 		return Heaptrack, nil
 	case text[0] == '{' && bytes.Contains(text, []byte(`"dhatFileVersion"`)):
@@ -255,7 +286,7 @@ func recognise(in *bufio.Reader) (Format, error) {
 	case isScript(head):
 		return PerfScript, nil
 	}
-	return "", errors.New("its format is none of: perf script text, pprof, folded stacks, heaptrack, DHAT, xctrace export")
+	return "", errors.New("its format is none of: perf.data, perf script text, pprof, folded stacks, heaptrack, DHAT, xctrace export")
 }
 
 // isScript reports whether a line at the head is the sample of perf script's text, or

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/seanchatmangpt/clnrm-perf/perf/perfdata"
 	"github.com/seanchatmangpt/clnrm-perf/perf/profileio"
 )
 
@@ -181,12 +182,13 @@ func merged(parts []*profile.Profile) (*profile.Profile, error) {
 	return p, err
 }
 
-// withoutThreads takes the numbers of processes and threads off, which differ in each run
-// and would keep equal stacks apart.
+// withoutThreads takes the numbers of processes, threads and CPUs off, which differ in each
+// run and would keep equal stacks apart.
 func withoutThreads(p *profile.Profile) *profile.Profile {
 	for _, s := range p.Sample {
 		delete(s.Label, "pid")
 		delete(s.Label, "tid")
+		delete(s.Label, "cpu")
 	}
 	return p
 }
@@ -246,15 +248,45 @@ func (r perfRun) command(graph callGraph, compress bool) Command {
 	return Command{Args: append(args, r.c.Args...), Dir: r.c.Dir, Env: r.c.Env}
 }
 
+// read reads what perf has written.
+func (r perfRun) read(ctx context.Context) (*Recording, error) {
+	rec := &Recording{Kind: r.kind, Runs: max(r.o.Repeat, 1)}
+	options := profileio.Options{Threads: true, CPUs: r.o.Repeat <= 1, OffCPU: r.kind == KindOffCPU}
+	f, err := os.Open(r.data)
+	if err != nil {
+		return nil, err
+	}
+	rec.Profile, rec.Report, err = profileio.Read(f, r.data, options)
+	err = errors.Join(err, f.Close())
+	if errors.Is(err, perfdata.ErrUnsupported) {
+		r.o.note("%v: taking perf script", err)
+		rec.Profile, rec.Report, err = r.script(ctx, options)
+	}
+	switch {
+	case errors.Is(err, perfdata.ErrNoSamples):
+		return nil, r.nothing()
+	case err != nil:
+		return nil, err
+	}
+	rec.Notes = append(rec.Notes, rec.Report.Notes...)
+	if err := r.withoutLoop(rec); err != nil {
+		return nil, err
+	}
+	if rec.Profile.Sample == nil {
+		return nil, r.nothing()
+	}
+	return rec, rec.assess(false)
+}
+
 // scriptFields are what perf script is asked for: what the reader needs, and no more.
 const scriptFields = "comm,pid,tid,time,period,event,ip,sym,symoff,dso"
 
-// read sends what perf has written through perf script. Its inlined functions are left
+// script reads what perf has written by way of perf script. Its inlined functions are left
 // out: perf of many distributions asks another program for each address, which takes
 // minutes.
-func (r perfRun) read(ctx context.Context) (*Recording, error) {
+func (r perfRun) script(ctx context.Context, o profileio.Options) (*profile.Profile, profileio.Report, error) {
 	args := []string{"script", "--no-inline", "--ns", "--show-lost-events", "-i", r.data, "-F", scriptFields}
-	if r.kind == KindOffCPU {
+	if o.OffCPU {
 		args = append(args, "--show-switch-events")
 	}
 	cmd := exec.CommandContext(ctx, "perf", args...)
@@ -263,28 +295,20 @@ func (r perfRun) read(ctx context.Context) (*Recording, error) {
 	inGroup(cmd)
 	text, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, profileio.Report{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting perf script: %w", err)
+		return nil, profileio.Report{}, fmt.Errorf("starting perf script: %w", err)
 	}
-	rec := &Recording{Kind: r.kind, Runs: max(r.o.Repeat, 1)}
-	var rerr error
-	rec.Profile, rec.Report, rerr = profileio.Read(text, "perf script", profileio.Options{Threads: true, OffCPU: r.kind == KindOffCPU})
+	p, report, rerr := profileio.Read(text, "perf script", o)
 	_, _ = io.Copy(io.Discard, text) // so that perf does not wait for a reader that has given up
 	if err := cmd.Wait(); err != nil {
-		return nil, fmt.Errorf("perf script on %s: %w\n  %s", r.data, err, complaints.last(5))
+		return nil, report, fmt.Errorf("perf script on %s: %w\n  %s", r.data, err, complaints.last(5))
 	}
 	if rerr != nil {
-		return nil, fmt.Errorf("%s was not on the CPU long enough to be sampled, or perf could not see it: %w", r.c, rerr)
+		return nil, report, fmt.Errorf("%s was not on the CPU long enough to be sampled, or perf could not see it: %w", r.c, rerr)
 	}
-	if err := r.withoutLoop(rec); err != nil {
-		return nil, err
-	}
-	if rec.Profile.Sample == nil {
-		return nil, r.nothing()
-	}
-	return rec, rec.assess(false)
+	return p, report, nil
 }
 
 // nothing says that there is no sample, and what would give one.

@@ -15,13 +15,14 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/calltree"
 	"github.com/seanchatmangpt/clnrm-perf/perf/flamegraph"
+	"github.com/seanchatmangpt/clnrm-perf/perf/perfdata"
 	"github.com/seanchatmangpt/clnrm-perf/perf/profileio"
 	"github.com/seanchatmangpt/clnrm-perf/perf/report"
 )
 
 // opened opens a profile: a file, the folder of a profile that was recorded here, or -
-// for the standard input. perf.data goes through perf script.
-func opened(ctx context.Context, name string) (io.ReadCloser, error) {
+// for the standard input.
+func opened(name string) (io.ReadCloser, error) {
 	if name == "-" {
 		return io.NopCloser(os.Stdin), nil
 	}
@@ -36,14 +37,6 @@ func opened(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, perf.Usagef("reading a profile: %w", err)
 	}
-	magic := make([]byte, 8)
-	n, err := io.ReadFull(f, magic)
-	if err == nil && string(magic[:n]) == "PERFILE2" {
-		return scripted(ctx, name, f.Close())
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, errors.Join(fmt.Errorf("reading %s: %w", name, err), f.Close())
-	}
 	return f, nil
 }
 
@@ -55,17 +48,14 @@ type script struct {
 }
 
 // scripted starts perf script on a file.
-func scripted(ctx context.Context, name string, err error) (io.ReadCloser, error) {
-	if err != nil {
-		return nil, err
-	}
+func scripted(ctx context.Context, name string) (_ io.ReadCloser, err error) {
 	s := &script{cmd: exec.CommandContext(ctx, "perf", "script", "--no-inline", "--ns", "--show-lost-events", "-i", name), stderr: new(strings.Builder)}
 	s.cmd.Stderr = s.stderr
 	if s.Reader, err = s.cmd.StdoutPipe(); err != nil {
 		return nil, err
 	}
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("%s is perf.data, which perf script reads: %w (the target doctor says how to install perf)", name, err)
+		return nil, fmt.Errorf("perf script may read it: %w (the target doctor says how to install perf)", err)
 	}
 	return s, nil
 }
@@ -79,14 +69,33 @@ func (s *script) Close() error {
 	return nil
 }
 
-// readProfile reads a profile and tells what is to be known of it.
-func readProfile(ctx context.Context, con console, name, event string) (*profile.Profile, error) {
-	in, err := opened(ctx, name)
+// throughFile calls read with a profile. One of perf that only perf reads goes through
+// perf script.
+func throughFile(ctx context.Context, con console, name string, read func(io.Reader) error) error {
+	in, err := opened(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p, rep, err := profileio.Read(in, name, profileio.Options{Event: event, Threads: true})
-	if err = errors.Join(err, in.Close()); err != nil {
+	err = errors.Join(read(in), in.Close())
+	if !errors.Is(err, perfdata.ErrUnsupported) || name == "-" {
+		return err
+	}
+	_ = report.Note(con.err, err.Error()+": taking perf script")
+	text, serr := scripted(ctx, name)
+	if serr != nil {
+		return errors.Join(err, serr)
+	}
+	return errors.Join(read(text), text.Close())
+}
+
+// readProfile reads a profile and tells what is to be known of it.
+func readProfile(ctx context.Context, con console, name, event string) (p *profile.Profile, err error) {
+	var rep profileio.Report
+	err = throughFile(ctx, con, name, func(in io.Reader) (err error) {
+		p, rep, err = profileio.Read(in, name, profileio.Options{Event: event, Threads: true, CPUs: true})
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	tell(con, name, rep)
@@ -106,6 +115,9 @@ func tell(con console, name string, r profileio.Report) {
 	}
 	if more := r.Faulty - min(len(r.Faults), maxShownFaults); more > 0 {
 		_ = report.Note(con.err, fmt.Sprintf("and %d more like these", more))
+	}
+	for _, n := range r.Notes {
+		_ = report.Note(con.err, n)
 	}
 	if r.Lost > 0 {
 		_ = report.Note(con.err, fmt.Sprintf("%d samples were lost when it was recorded", r.Lost))
@@ -137,12 +149,12 @@ func folded(ctx context.Context, in, event string, o profileio.FoldOptions) erro
 	ctx, stop := guarded(ctx)
 	defer stop()
 	con := stdConsole()
-	f, err := opened(ctx, in)
+	var rep profileio.Report
+	err := throughFile(ctx, con, in, func(f io.Reader) (err error) {
+		rep, err = profileio.Fold(con.out, f, in, profileio.Options{Event: event}, o)
+		return err
+	})
 	if err != nil {
-		return bare(err)
-	}
-	rep, err := profileio.Fold(con.out, f, in, profileio.Options{Event: event}, o)
-	if err = errors.Join(err, f.Close()); err != nil {
 		return bare(err)
 	}
 	tell(con, in, rep)

@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/jsonmessage"
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
@@ -116,6 +117,40 @@ func (d *docker) LoadImage(ctx context.Context, archive io.Reader) error {
 		err = nil
 	}
 	return d.failed(op, on, errors.Join(err, response.Body.Close()))
+}
+
+func (d *docker) PullImage(ctx context.Context, ref string, heard func(PullEvent)) error {
+	const op = "pull image"
+	body, err := d.client.ImagePull(ctx, ref, image.PullOptions{})
+	if err != nil {
+		return d.failed(op, ref, err)
+	}
+	messages := json.NewDecoder(body)
+	for err == nil {
+		var m jsonmessage.JSONMessage
+		switch err = messages.Decode(&m); {
+		case err != nil:
+		case m.Error != nil:
+			err = m.Error
+		default:
+			heard(pullEvent(m))
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil // what became of it is seen by looking for the image
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return d.failed(op, ref, errors.Join(err, body.Close()))
+}
+
+func pullEvent(m jsonmessage.JSONMessage) PullEvent {
+	e := PullEvent{Layer: m.ID, Status: m.Status}
+	if m.Progress != nil {
+		e.Done, e.Total = m.Progress.Current, m.Progress.Total
+	}
+	return e
 }
 
 func (d *docker) TagImage(ctx context.Context, ref, name string) error {

@@ -20,6 +20,10 @@ type Engine interface {
 
 	// LoadImage loads an archive as "docker save" writes it.
 	LoadImage(ctx context.Context, archive io.Reader) error
+	// PullImage gets an image from its registry, without credentials. The function is told
+	// what the engine says meanwhile, by the goroutine that called PullImage. An engine
+	// gives a pull up whose context ends.
+	PullImage(ctx context.Context, ref string, heard func(PullEvent)) error
 	// TagImage gives an image one more name of the form repository:tag. An image is
 	// deleted with its last name, and the engine counts them: a name for each owner is
 	// how several share one image.

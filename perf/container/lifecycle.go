@@ -66,6 +66,10 @@ type Phases struct {
 	// engine's word of when it ran, which comes some milliseconds late.
 	ProgramByEngine bool
 
+	// When the calls were made that Ready, Stop and Remove are from, by this process's
+	// clock.
+	Started, Stopped, Removed time.Time
+
 	ExitCode int
 	// Killed says that the program ignored the request to end and was killed after
 	// the grace: Stop is then a timeout and no measure of anything.
@@ -228,6 +232,7 @@ func (l *lifecycle) run(ctx context.Context) (err error) {
 		return err
 	}
 	phase = "remove"
+	l.phases.Removed = time.Now()
 	if err = timed(&l.phases.Remove, func() error { return l.engine.Remove(ctx, l.id) }); err != nil {
 		return err
 	}
@@ -294,6 +299,7 @@ func (l *lifecycle) attach(ctx context.Context) (a *Attachment, streams [2]*stre
 
 func (l *lifecycle) start(ctx context.Context) error {
 	l.started = time.Now()
+	l.phases.Started = l.started
 	return timed(&l.phases.Start, func() error { return l.engine.Start(ctx, l.id) })
 }
 
@@ -462,6 +468,7 @@ func (l *lifecycle) stop(ctx context.Context, a *Attachment) error {
 	default:
 	}
 	l.stopped = time.Now()
+	l.phases.Stopped = l.stopped
 	if err := timed(&l.phases.Stop, func() error { return l.engine.Stop(ctx, l.id, l.spec.Grace) }); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/jsonmessage"
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
@@ -118,6 +119,40 @@ func (d *docker) LoadImage(ctx context.Context, archive io.Reader) error {
 	return d.failed(op, on, errors.Join(err, response.Body.Close()))
 }
 
+func (d *docker) PullImage(ctx context.Context, ref string, heard func(PullEvent)) error {
+	const op = "pull image"
+	body, err := d.client.ImagePull(ctx, ref, image.PullOptions{})
+	if err != nil {
+		return d.failed(op, ref, err)
+	}
+	messages := json.NewDecoder(body)
+	for err == nil {
+		var m jsonmessage.JSONMessage
+		switch err = messages.Decode(&m); {
+		case err != nil:
+		case m.Error != nil:
+			err = m.Error
+		default:
+			heard(pullEvent(m))
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil // what became of it is seen by looking for the image
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return d.failed(op, ref, errors.Join(err, body.Close()))
+}
+
+func pullEvent(m jsonmessage.JSONMessage) PullEvent {
+	e := PullEvent{Layer: m.ID, Status: m.Status}
+	if m.Progress != nil {
+		e.Done, e.Total = m.Progress.Current, m.Progress.Total
+	}
+	return e
+}
+
 func (d *docker) TagImage(ctx context.Context, ref, name string) error {
 	return d.failed("tag image", ref, d.client.ImageTag(ctx, ref, name))
 }
@@ -156,10 +191,14 @@ func (d *docker) RemoveImage(ctx context.Context, ref string) error {
 }
 
 func (d *docker) Create(ctx context.Context, c Config) (string, error) {
-	made, err := d.client.ContainerCreate(ctx, &container.Config{
+	config := &container.Config{
 		Image: c.Image, Entrypoint: c.Entrypoint, Cmd: c.Args, Env: c.Env, WorkingDir: c.Dir,
 		Labels: c.Labels, StopSignal: c.StopSignal, AttachStdout: true, AttachStderr: true,
-	}, &container.HostConfig{
+	}
+	if h := c.Health; h != nil {
+		config.Healthcheck = &container.HealthConfig{Test: append([]string{"CMD"}, h.Command...), Interval: h.Interval}
+	}
+	made, err := d.client.ContainerCreate(ctx, config, &container.HostConfig{
 		NetworkMode: container.NetworkMode(c.Network), ReadonlyRootfs: c.ReadOnly, Tmpfs: c.Tmpfs,
 		Resources: container.Resources{Memory: c.Memory},
 	}, nil, nil, c.Name)
@@ -233,6 +272,19 @@ func (d *docker) Container(ctx context.Context, id string) (Container, error) {
 	if i.Config != nil {
 		c.Labels, c.ImageName = i.Config.Labels, i.Config.Image
 	}
+	if i.NetworkSettings != nil {
+		for _, n := range i.NetworkSettings.Networks {
+			if n != nil && n.IPAddress != "" {
+				c.Addresses = append(c.Addresses, n.IPAddress)
+			}
+		}
+	}
+	if h := i.State.Health; h != nil {
+		c.Health = h.Status
+		if n := len(h.Log); n > 0 && h.Log[n-1] != nil {
+			c.HealthOutput = h.Log[n-1].Output
+		}
+	}
 	return c, nil
 }
 
@@ -250,6 +302,46 @@ func (d *docker) Containers(ctx context.Context, labels ...string) ([]Container,
 		found = append(found, Container{ID: c.ID, Name: name, Image: c.ImageID, ImageName: c.Image, Labels: c.Labels, State: c.State, Created: time.Unix(c.Created, 0)})
 	}
 	return found, nil
+}
+
+func (d *docker) Exec(ctx context.Context, id string, command []string) (ExecResult, error) {
+	const op = "run a command in container"
+	made, err := d.client.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return ExecResult{}, d.failed(op, id, err)
+	}
+	var out tailBuffer
+	stream, err := d.client.ContainerExecAttach(streaming(ctx), made.ID, container.ExecAttachOptions{})
+	if err == nil {
+		_, err = stdcopy.StdCopy(&out, &out, stream.Reader)
+		stream.Close()
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err() // the connection was closed for it
+	}
+	if err != nil {
+		return ExecResult{}, d.failed(op, id, err)
+	}
+	code, err := d.execEnded(ctx, made.ID)
+	return ExecResult{code, out.String()}, d.failed(op, id, err)
+}
+
+// execEnded is the exit status of a command whose output has ended. The engine hears of
+// the end of the program a moment after that of its output.
+func (d *docker) execEnded(ctx context.Context, exec string) (int, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, lastPause) {
+		i, err := d.client.ContainerExecInspect(ctx, exec)
+		if err != nil || !i.Running {
+			return i.ExitCode, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return 0, ctx.Err()
+		}
+	}
 }
 
 func (d *docker) Stats(ctx context.Context, id string) (Stats, error) {

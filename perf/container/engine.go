@@ -20,6 +20,10 @@ type Engine interface {
 
 	// LoadImage loads an archive as "docker save" writes it.
 	LoadImage(ctx context.Context, archive io.Reader) error
+	// PullImage gets an image from its registry, without credentials. The function is told
+	// what the engine says meanwhile, by the goroutine that called PullImage. An engine
+	// gives a pull up whose context ends.
+	PullImage(ctx context.Context, ref string, heard func(PullEvent)) error
 	// TagImage gives an image one more name of the form repository:tag. An image is
 	// deleted with its last name, and the engine counts them: a name for each owner is
 	// how several share one image.
@@ -52,8 +56,14 @@ type Engine interface {
 	// Container looks a container up by its ID or name.
 	Container(ctx context.Context, id string) (Container, error)
 	// Containers lists the containers, ended ones too, that carry all the labels, each
-	// "key" or "key=value". Their ExitCode, PID and times are not filled in.
+	// "key" or "key=value". Their ExitCode, PID,
+	// times, addresses and health are not filled in.
 	Containers(ctx context.Context, labels ...string) ([]Container, error)
+	// Exec runs a command in a running container, without a shell, and returns when it has
+	// ended. A container that does not run is ErrConflict; a command that is not there has
+	// the status 127 or 126. It takes three requests, and one more as often as the engine
+	// does not know of the end yet. The command outlives a context that ends before it.
+	Exec(ctx context.Context, id string, command []string) (ExecResult, error)
 	// Stats reads the accounting of a running container once, without the second that
 	// the engine otherwise waits for a rate.
 	Stats(ctx context.Context, id string) (Stats, error)
@@ -112,8 +122,17 @@ type Config struct {
 	StopSignal string
 	ReadOnly   bool  // the root file system cannot be written
 	Memory     int64 // limit in bytes; 0: none
+	// Health replaces the image's HEALTHCHECK.
+	Health *HealthCheck
 	// Temporary file systems by path, with mount options such as "size=64m".
 	Tmpfs map[string]string
+}
+
+// A HealthCheck is a command that the engine runs in a container to see whether its
+// program is well.
+type HealthCheck struct {
+	Command  []string      // without a shell
+	Interval time.Duration // 0: the engine's, 30 s
 }
 
 // The states of a container, as the engine names them.
@@ -140,7 +159,16 @@ type Container struct {
 	OOMKilled             bool // the kernel ended a process for want of memory
 	PID                   int  // of its first process in the engine's kernel; 0: not running
 	StartedAt, FinishedAt time.Time
-	Error                 string // why it could not be started, as the engine says
+	Addresses             []string // its IP addresses in the engine's networks, while it runs
+	Health                string   // "starting", "healthy", "unhealthy"; empty or "none": it has no check
+	HealthOutput          string   // what the last check wrote
+	Error                 string   // why it could not be started, as the engine says
+}
+
+// An ExecResult is what became of a command in a container.
+type ExecResult struct {
+	ExitCode int
+	Output   string // of both streams, at most its last 4 KiB
 }
 
 // Stats is the accounting of a container by its cgroup. What the engine does not

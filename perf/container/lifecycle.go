@@ -50,17 +50,25 @@ type Phases struct {
 	Attach    time.Duration // connecting to the output, before the start
 	Start     time.Duration // the call; the program runs before it returns
 	// Ready is from the start *call* to the arrival of the ready line, which can be
-	// before Start is over.
+	// before Start is over. By another readiness it is seen after Start only, 2 % late at
+	// most by the pauses between two questions, or by what one question takes.
 	Ready  time.Duration
 	Stop   time.Duration // from the stop call until the program is dead
 	Remove time.Duration
 
 	// Ready is made of BeforeMain, from the start call to the program's own first
-	// moment, and Program, from there to the arrival of its line. Where the program
+	// moment, and Program, from there to when it was seen to be ready. Where the program
 	// tells no time, or its clock is not this process's, they are absent.
 	HasProgram          bool
 	BeforeMain, Program time.Duration
 	NoProgram           string // why they are absent
+	// ProgramByEngine says that the program told nothing, and the division is by the
+	// engine's word of when it ran, which comes some milliseconds late.
+	ProgramByEngine bool
+
+	// When the calls were made that Ready, Stop and Remove are from, by this process's
+	// clock.
+	Started, Stopped, Removed time.Time
 
 	ExitCode int
 	// Killed says that the program ignored the request to end and was killed after
@@ -160,6 +168,7 @@ type lifecycle struct {
 	id      string // once created
 	out     *output
 	started time.Time // when start was called
+	readyAt time.Time // when it was seen to be ready
 	stopped time.Time // when stop was called
 }
 
@@ -189,6 +198,9 @@ func (l *lifecycle) run(ctx context.Context) (err error) {
 		return err
 	}
 	phase = "attach"
+	if err = l.checkPortFree(ctx); err != nil {
+		return err
+	}
 	attachment, streams, err := l.attach(ctx)
 	if err != nil {
 		return err
@@ -220,6 +232,7 @@ func (l *lifecycle) run(ctx context.Context) (err error) {
 		return err
 	}
 	phase = "remove"
+	l.phases.Removed = time.Now()
 	if err = timed(&l.phases.Remove, func() error { return l.engine.Remove(ctx, l.id) }); err != nil {
 		return err
 	}
@@ -267,7 +280,15 @@ func (l *lifecycle) create(ctx context.Context) error {
 }
 
 func (l *lifecycle) attach(ctx context.Context) (a *Attachment, streams [2]*stream, err error) {
-	l.out = newOutput(l.spec.Marker)
+	match := byPrefix(l.spec.Marker)
+	switch l.spec.Ready.Kind {
+	case ReadyLine:
+	case ReadyLog:
+		match = l.spec.Ready.Pattern.MatchString
+	default:
+		match = func(string) bool { return false } // it shows otherwise that it is ready
+	}
+	l.out = newOutput(match)
 	streams = [2]*stream{{out: l.out}, {out: l.out}}
 	err = timed(&l.phases.Attach, func() error {
 		a, err = l.engine.Attach(ctx, l.id, streams[0], streams[1])
@@ -278,11 +299,26 @@ func (l *lifecycle) attach(ctx context.Context) (a *Attachment, streams [2]*stre
 
 func (l *lifecycle) start(ctx context.Context) error {
 	l.started = time.Now()
+	l.phases.Started = l.started
 	return timed(&l.phases.Start, func() error { return l.engine.Start(ctx, l.id) })
 }
 
-// ready waits for the line.
+// ready waits until the program is.
 func (l *lifecycle) ready(ctx context.Context, a *Attachment, streams [2]*stream) error {
+	wait := l.readyByLine
+	if k := l.spec.Ready.Kind; k != ReadyLine && k != ReadyLog {
+		wait = func(ctx context.Context, a *Attachment, _ [2]*stream) error { return l.readyByAsking(ctx, a) }
+	}
+	if err := wait(ctx, a, streams); err != nil {
+		return err
+	}
+	l.phases.Ready = l.readyAt.Sub(l.started)
+	l.split()
+	return nil
+}
+
+// readyByLine waits for the line.
+func (l *lifecycle) readyByLine(ctx context.Context, a *Attachment, streams [2]*stream) error {
 	timeout := time.NewTimer(time.Until(l.started.Add(l.spec.ReadyTimeout)))
 	defer timeout.Stop()
 	select {
@@ -295,13 +331,20 @@ func (l *lifecycle) ready(ctx context.Context, a *Attachment, streams [2]*stream
 			return err
 		}
 	case <-timeout.C:
-		return fmt.Errorf("not ready after %v: it has written no line that begins with %q", l.spec.ReadyTimeout, l.spec.Marker)
+		return l.late(ctx, "it has written no line that "+l.line())
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	l.phases.Ready = l.out.at.Sub(l.started)
-	l.split()
+	l.readyAt = l.out.at
 	return nil
+}
+
+// line says which line is waited for.
+func (l *lifecycle) line() string {
+	if l.spec.Ready.Kind == ReadyLog {
+		return fmt.Sprintf("matches %q", l.spec.Ready.Pattern)
+	}
+	return fmt.Sprintf("begins with %q", l.spec.Marker)
 }
 
 // An endedError is a program that ended by itself.
@@ -383,7 +426,7 @@ func (l *lifecycle) unready(ctx context.Context, a *Attachment) error {
 	return errors.New("it has closed its output without having said that it is ready")
 }
 
-// split divides the time to ready by the program's own clock.
+// split divides the time to ready by what the program says of its own beginning.
 func (l *lifecycle) split() {
 	_, text, found := strings.Cut(l.out.line, " main=")
 	nanoseconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
@@ -394,13 +437,24 @@ func (l *lifecycle) split() {
 	case !l.engine.Info().SharesClock:
 		l.phases.NoProgram = "the containers' clock is not this process's"
 	// By the wall clock, as the program has no other in common; it may have been set.
-	case main.UnixNano() < l.started.UnixNano() || main.UnixNano() > l.out.at.UnixNano():
+	case main.UnixNano() < l.started.UnixNano() || main.UnixNano() > l.readyAt.UnixNano():
 		l.phases.NoProgram = "the program says that it began before it was started or after it was ready"
 	default:
 		l.phases.BeforeMain = time.Duration(main.UnixNano() - l.started.UnixNano())
 		l.phases.Program = l.phases.Ready - l.phases.BeforeMain
 		l.phases.HasProgram = true
 	}
+}
+
+// splitByEngine divides the time to ready by when the engine had started the program,
+// where this says nothing itself. The engine knows of it some milliseconds late.
+func (l *lifecycle) splitByEngine(at time.Time) {
+	if l.phases.HasProgram || !l.engine.Info().SharesClock || at.Before(l.started.Round(0)) || at.After(l.readyAt.Round(0)) {
+		return
+	}
+	l.phases.BeforeMain = at.Sub(l.started.Round(0))
+	l.phases.Program = l.phases.Ready - l.phases.BeforeMain
+	l.phases.HasProgram, l.phases.ProgramByEngine, l.phases.NoProgram = true, true, ""
 }
 
 // stop ends the program, and finds out whether it ended as it was asked to.
@@ -414,6 +468,7 @@ func (l *lifecycle) stop(ctx context.Context, a *Attachment) error {
 	default:
 	}
 	l.stopped = time.Now()
+	l.phases.Stopped = l.stopped
 	if err := timed(&l.phases.Stop, func() error { return l.engine.Stop(ctx, l.id, l.spec.Grace) }); err != nil {
 		return err
 	}
@@ -422,6 +477,7 @@ func (l *lifecycle) stop(ctx context.Context, a *Attachment) error {
 		return err
 	}
 	l.phases.ExitCode = c.ExitCode
+	l.splitByEngine(c.StartedAt)
 	switch {
 	case c.OOMKilled:
 		return errOutOfMemory

@@ -17,8 +17,8 @@ const (
 // An output reads what a container writes: it notes when the line that means ready
 // arrives, and keeps the last lines for an error.
 type output struct {
-	marker string
-	ready  chan struct{} // closed when the line has arrived
+	match func(line string) bool
+	ready chan struct{} // closed when a line has arrived that matches
 
 	mu    sync.Mutex
 	at    time.Time // when it did; valid once ready is closed
@@ -26,8 +26,13 @@ type output struct {
 	lines []string
 }
 
-func newOutput(marker string) *output {
-	return &output{marker: marker, ready: make(chan struct{})}
+func newOutput(match func(line string) bool) *output {
+	return &output{match: match, ready: make(chan struct{})}
+}
+
+// byPrefix matches a line by its beginning.
+func byPrefix(marker string) func(string) bool {
+	return func(line string) bool { return strings.HasPrefix(line, marker) }
 }
 
 // tail is the last lines so far.
@@ -41,7 +46,7 @@ func (o *output) add(line []byte, at time.Time) {
 	text := strings.TrimRight(string(line), "\r")
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.line == "" && strings.HasPrefix(text, o.marker) {
+	if o.at.IsZero() && o.match(text) {
 		o.line, o.at = text, at
 		close(o.ready)
 	}
@@ -88,3 +93,17 @@ func (s *stream) flush() {
 		s.partial = nil
 	}
 }
+
+// A tailBuffer keeps the last bytes that are written to it.
+type tailBuffer struct{ kept []byte }
+
+// maxKept is how many.
+const maxKept = 4 << 10
+
+func (b *tailBuffer) Write(p []byte) (int, error) {
+	b.kept = append(b.kept, p[max(0, len(p)-maxKept):]...)
+	b.kept = append(b.kept[:0], b.kept[max(0, len(b.kept)-maxKept):]...)
+	return len(p), nil
+}
+
+func (b *tailBuffer) String() string { return strings.ToValidUTF8(string(b.kept), "") }

@@ -16,7 +16,7 @@ func TestOutputFindsTheLine(t *testing.T) {
 		"after an endless":   {strings.Repeat("x", 3*maxLine), "\nREADY main=1\n"},
 		"in a write of many": {strings.Repeat("x\n", 10000) + "READY main=1\n"},
 	} {
-		o := newOutput("READY")
+		o := newOutput(byPrefix("READY"))
 		s := &stream{out: o}
 		for _, w := range writes {
 			if n, err := s.Write([]byte(w)); n != len(w) || err != nil {
@@ -37,7 +37,7 @@ func TestOutputFindsTheLine(t *testing.T) {
 }
 
 func TestOutputTail(t *testing.T) {
-	o := newOutput("READY")
+	o := newOutput(byPrefix("READY"))
 	stdout, stderr := &stream{out: o}, &stream{out: o}
 	for range 20 {
 		stdout.Write([]byte("old\n"))

@@ -16,6 +16,8 @@ type symbols struct {
 	debug     *object // nil: none
 	tableOnce sync.Once
 	table     *symbolTable
+	dwarfOnce sync.Once
+	dwarf     *dwarfData // nil: none
 
 	mu     sync.Mutex
 	names  map[string]string // demangled names, by the linker's
@@ -41,7 +43,11 @@ func (s *symbols) Close() error {
 func (s *symbols) faults() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]error(nil), s.refuse...)
+	all := append([]error(nil), s.refuse...)
+	if s.dwarf != nil {
+		all = append(all, s.dwarf.takeFaults()...)
+	}
+	return all
 }
 
 func (s *symbols) fault(err error) {
@@ -97,11 +103,49 @@ func (s *symbols) lookup(addr uint64) (name string, start uint64, ok bool) {
 // appended where nothing is known. A caller who has the address to which a call returns
 // passes the one before.
 func (s *symbols) frames(addr uint64, into []Frame) []Frame {
-	name, _, ok := s.lookup(addr)
-	if !ok {
-		return into
+	before := len(into)
+	if d := s.debugInfo(); d != nil {
+		into = d.frames(addr, into)
 	}
-	return append(into, Frame{Name: s.demangled(name), Symbol: name})
+	name, _, known := s.lookup(addr)
+	if len(into) == before {
+		if !known {
+			return into
+		}
+		into = append(into, Frame{})
+	}
+	// The function that was not copied is called as the linker calls it: it may be a part or
+	// a variant of what the source has.
+	if outer := &into[len(into)-1]; known {
+		outer.Symbol = name
+	} else if outer.Symbol == "" {
+		outer.Symbol = outer.Name
+	}
+	for i := before; i < len(into); i++ {
+		if f := &into[i]; f.Symbol != "" {
+			f.Name = s.demangled(f.Symbol)
+		}
+	}
+	if into[len(into)-1].Name == "" {
+		return into[:before]
+	}
+	return into
+}
+
+// debugInfo is the DWARF of the object or of its debug file; nil: it has none.
+func (s *symbols) debugInfo() *dwarfData {
+	s.dwarfOnce.Do(func() {
+		o := s.object
+		if !hasDWARF(o) {
+			if o = s.debugObject(); o == nil {
+				return
+			}
+		}
+		var err error
+		s.dwarf, err = openDWARF(o)
+		s.fault(err)
+	})
+	return s.dwarf
 }
 
 // demangled is demangleName, with a memory.

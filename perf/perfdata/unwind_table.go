@@ -117,7 +117,7 @@ func readEHFrame(o *object) (*frameSection, error) {
 // 5.0, section 10.6.2). Nothing says where it ends, so what comes back goes up to the end
 // of the segment.
 func ehFrameByHeader(o *object) (data []byte, address uint64, err error) {
-	i := slices.IndexFunc(o.elf.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_GNU_EH_FRAME })
+	i := slices.IndexFunc(o.elf.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_GNU_EH_FRAME && p.Filesz > 0 })
 	if i < 0 {
 		return nil, 0, nil
 	}

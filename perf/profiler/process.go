@@ -50,8 +50,9 @@ func (t *tail) last(lines int) string {
 
 // outcome is how a process ended.
 type outcome struct {
-	err   error // nil: with exit status 0
-	ended bool  // by us, as its time was up
+	err   error         // nil: with exit status 0
+	ended bool          // by us, as its time was up
+	cpu   time.Duration // that it took, with its descendants that were waited for
 	out   tail
 }
 
@@ -67,6 +68,12 @@ func (o *outcome) failure(c Command) error {
 // limit, if that is not 0, the group is told to end as by Ctrl-C; so it is when ctx ends,
 // and killed where it does not obey. On Linux it also ends when this process dies.
 func run(ctx context.Context, c Command, limit time.Duration) (*outcome, error) {
+	return runAs(ctx, c, limit, false)
+}
+
+// runAs is run for a recorder around a subject, or for the subject alone, which has nothing
+// to write when its time is up, and is killed where it goes on.
+func runAs(ctx context.Context, c Command, limit time.Duration, alone bool) (*outcome, error) {
 	timed, cancel := ctx, context.CancelFunc(func() {})
 	if limit > 0 {
 		timed, cancel = context.WithTimeout(ctx, limit)
@@ -76,20 +83,29 @@ func run(ctx context.Context, c Command, limit time.Duration) (*outcome, error) 
 	cmd := exec.CommandContext(timed, c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, &o.out, &o.out
 	cmd.WaitDelay = grace
+	if alone {
+		cmd.WaitDelay = patience // of what it has left behind and holds its output
+	}
 	inGroup(cmd)
 	interrupt := cmd.Cancel
+	gone := make(chan struct{})
 	cmd.Cancel = func() error {
 		if interrupt == nil {
 			return cmd.Process.Kill()
 		}
 		// A subject can ignore what ends the recorder, which then waits for it. Nobody
 		// reads what a recorder writes whose context has ended.
-		time.AfterFunc(patience, func() {
+		go func() {
+			select {
+			case <-gone: // its number may be somebody else's by now
+				return
+			case <-time.After(patience):
+			}
 			killBelow(cmd.Process.Pid)
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || alone {
 				killGroup(cmd)
 			}
-		})
+		}()
 		return interrupt()
 	}
 	// The kernel ends a child with the thread that has started it, and not with the
@@ -100,7 +116,11 @@ func run(ctx context.Context, c Command, limit time.Duration) (*outcome, error) 
 		return nil, fmt.Errorf("starting %s: %w", c.Args[0], err)
 	}
 	o.err = cmd.Wait()
+	close(gone)
 	killGroup(cmd)
+	if st := cmd.ProcessState; st != nil {
+		o.cpu = st.UserTime() + st.SystemTime()
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("recording %s: %w", c, err)
 	}

@@ -2,10 +2,11 @@
 // it waits ([OffCPU]) and what it allocates ([Heap]). The result is a pprof profile with
 // the quality of what came back.
 //
-// It uses what there is: Linux perf for every program, heaptrack or valgrind for the
-// heap, and for Go programs, on a machine with nothing but Go, what their own runtime
-// writes: test binaries by their flags, programs that leave profiles in a folder which an
-// environment variable names, and servers with net/http/pprof ([Fetch]).
+// It uses what there is: events of the Linux kernel for every program, which needs nothing
+// installed, or perf; heaptrack or valgrind for the heap; and for Go programs, on a machine
+// with nothing but Go, what their own runtime writes: test binaries by their flags, programs
+// that leave profiles in a folder which an environment variable names, and servers with
+// net/http/pprof ([Fetch]).
 //
 // A profile is made of statistics: perf/calltree says what is in it, perf/flamegraph
 // draws it. Timing a command is the work of perf/measure; a command that is recorded
@@ -62,6 +63,8 @@ type Options struct {
 	// program that takes milliseconds gives enough samples. A profile of the heap is
 	// complete as it is, and always of one run.
 	Repeat int
+	// Via is what records; empty: the first that works.
+	Via Via
 	// Note is called with a sentence when something is tried in another way.
 	Note func(string)
 }
@@ -80,7 +83,13 @@ type Recording struct {
 	Tool, Mode string
 	// Runs is how many runs of the command are in it. One that was ended counts; a
 	// profile that a server has sent is of none.
-	Runs    int
+	Runs int
+	// CPUTime is what the command took while it was recorded, by the accounts of the
+	// kernel, and Overhead what the recorder took beside it to keep the samples. Taking
+	// them happens in the kernel, and is part of the command's time. Both are 0 where
+	// another program has recorded.
+	CPUTime, Overhead time.Duration
+
 	Report  profileio.Report
 	Quality Quality
 	Notes   []string
@@ -218,20 +227,6 @@ type UnavailableError struct {
 
 func (e *UnavailableError) Error() string {
 	return fmt.Sprintf("no %s profile can be recorded here: %s; %s", e.Kind, e.Reason, e.Remedy)
-}
-
-// CPU records where the CPU time of a command goes: by perf where that works, else by
-// the profiles of Go's runtime, where the command can write them.
-func CPU(ctx context.Context, c Command, o Options) (*Recording, error) {
-	reason := perfWorks()
-	if reason == "" {
-		return recordPerf(ctx, c, o, KindCPU)
-	}
-	if canWrite(c) {
-		o.note("perf cannot record here (%s): taking the profile that the program's own Go runtime writes", reason)
-		return recordRuntime(ctx, c, o, KindCPU)
-	}
-	return nil, &UnavailableError{KindCPU, reason, "install perf (the target doctor says how), or profile a Go program, which can do it by itself: go test, net/http/pprof (-url), or one that writes a profile"}
 }
 
 // OffCPU records where a command waits: by perf where that works, else by the block and

@@ -25,10 +25,10 @@ const profilesDir = ".perf/profiles"
 
 // profileOptions are the flags of the targets that record.
 type profileOptions struct {
-	workload, cmd, seconds, url string
-	open, strict                bool
-	cleanroom                   bool // the embedded subject, whatever the root shows
-	kinds                       []profiler.Kind
+	workload, cmd, seconds, url, via string
+	open, strict                     bool
+	cleanroom                        bool // the embedded subject, whatever the root shows
+	kinds                            []profiler.Kind
 }
 
 // defaultRecording is how much time the runs of a short command are to take together.
@@ -41,9 +41,10 @@ const maxRepeats = 2000
 type profileTask struct {
 	choice
 	profileOptions
-	limit time.Duration // what -seconds says; 0: nothing
-	name  string
-	why   string
+	limit    time.Duration // what -seconds says; 0: nothing
+	recorder profiler.Via  // what -via says
+	name     string
+	why      string
 }
 
 // profiled is the targets that record.
@@ -74,7 +75,12 @@ func (o profileOptions) task(ctx context.Context) (t profileTask, err error) {
 	if t.limit, err = duration("seconds", withUnit(o.seconds)); err != nil {
 		return t, err
 	}
+	if t.recorder, err = profiler.ParseVia(o.via); err != nil {
+		return t, err
+	}
 	switch {
+	case o.url != "" && o.via != "":
+		return t, perf.Usagef("-url asks a server for its profile, and -via=%s says how a command is recorded: take one of them", o.via)
 	case o.url != "":
 		t.name, t.why = o.url, "-url names it"
 		return t, nil
@@ -339,7 +345,7 @@ func (p *profiling) kinds(seen usage) []profiler.Kind {
 // recorder says how to record. A command with something to be done around each run is
 // run once.
 func (p *profiling) recorder(step suite.Step, seen usage) profiler.Options {
-	o := profiler.Options{Dir: p.space.Dir, Duration: p.task.limit, Repeat: 1, Note: func(s string) { p.say("%s", s) }}
+	o := profiler.Options{Dir: p.space.Dir, Duration: p.task.limit, Repeat: 1, Via: p.task.recorder, Note: func(s string) { p.say("%s", s) }}
 	time := cmp.Or(p.task.limit, defaultRecording).Seconds()
 	around := len(step.Prepare)+len(step.Conclude)+len(step.Fresh) > 0
 	if seen.wall > 0 && !around && !step.OneShot {

@@ -10,9 +10,9 @@ import (
 
 // Profile shows where the time goes: a flame graph, the hot path, the top functions.
 //
-// It builds the subject, runs a workload once as it is, and then records it: through
-// Linux perf, or where that is not there through what a Go program's runtime writes. A
-// subject that mostly waits gets an off-CPU profile beside the CPU one. It writes
+// It builds the subject, runs a workload once as it is, and then records it: by events of
+// the Linux kernel, which needs nothing installed, or where those are refused through what
+// a Go program's runtime writes; -via=perf records through Linux perf. A subject that mostly waits gets an off-CPU profile beside the CPU one. It writes
 // .perf/profiles/ID/: flamegraph.svg, profile.pb.gz (go tool pprof) and stacks.folded.
 //
 // Examples:
@@ -30,10 +30,11 @@ func Profile(ctx context.Context,
 	cmd *string, /* a command to record instead */
 	url *string, /* a server with net/http/pprof to ask instead */
 	seconds *string, /* time to record, after which the command is ended; default: about 10 s of whole runs */
+	via *string, /* record via events, go or perf (default: the first that works) */
 	open *bool, /* show the flame graph */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
-	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), open: is(open), strict: is(strict)})
+	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), via: str(via), open: is(open), strict: is(strict)})
 }
 
 // CleanroomProfile is profile for the embedded cleanroom subject.
@@ -48,10 +49,11 @@ func Profile(ctx context.Context,
 func CleanroomProfile(ctx context.Context,
 	workload *string, /* the workload to record; default self-test */
 	seconds *string, /* time to record; default: about 10 s of whole runs */
+	via *string, /* record via events, go or perf (default: the first that works) */
 	open *bool, /* show the flame graph */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
-	return profiled(ctx, profileOptions{workload: str(workload), seconds: str(seconds), open: is(open), strict: is(strict), cleanroom: true})
+	return profiled(ctx, profileOptions{workload: str(workload), seconds: str(seconds), via: str(via), open: is(open), strict: is(strict), cleanroom: true})
 }
 
 // ProfileHeap shows what allocates: allocations, bytes, peak, leaked, temporary.
@@ -114,10 +116,11 @@ func ProfileAll(ctx context.Context,
 	cmd *string, /* a command to record instead */
 	url *string, /* a server with net/http/pprof to ask instead */
 	seconds *string, /* time to record; default: about 10 s of whole runs */
+	via *string, /* record CPU time via events, go or perf (default: the first that works) */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
 	all := []profiler.Kind{profiler.KindCPU, profiler.KindHeap, profiler.KindOffCPU}
-	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), strict: is(strict), kinds: all})
+	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), via: str(via), strict: is(strict), kinds: all})
 }
 
 // ProfileDiff shows what changed between two profiles: mage profileDiff OLD NEW.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -31,6 +32,8 @@ func main() {
 		silent = flag.Bool("silent", false, "never say that it is ready")
 		say    = flag.String("say", "", "a line for the standard error output, first of all")
 		exit   = flag.Int("exit", -1, "end with this status instead of being ready")
+		dial   = flag.String("dial", "", "end with status 0 if this TCP address accepts a connection, or else 1")
+		flood  = flag.Bool("flood", false, "write lines as fast as they are taken, until the end")
 		lag    = flag.Duration("stop-delay", 0, "time to end after SIGTERM")
 	)
 	flag.Usage = func() {} // the line about what is wrong is enough
@@ -41,6 +44,9 @@ func main() {
 	signal.Notify(term, syscall.SIGTERM, os.Interrupt)
 	if *say != "" {
 		fmt.Fprintln(os.Stderr, *say)
+	}
+	if *dial != "" {
+		connect(*dial)
 	}
 	if *exit >= 0 {
 		os.Exit(*exit)
@@ -55,11 +61,36 @@ func main() {
 		// One write, so that it arrives as one.
 		os.Stdout.WriteString("READY main=" + strconv.FormatInt(began.UnixNano(), 10) + "\n")
 	}
+	if *flood {
+		go pour()
+	}
 	<-term
 	for *ignore {
 		<-term
 	}
 	time.Sleep(*lag)
+}
+
+// connect ends the program with whether an address accepts a connection, as the
+// checks do by which services are known to be ready.
+func connect(address string) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	_ = conn.Close() // nothing was written
+	os.Exit(0)
+}
+
+// pour fills the container's log.
+func pour() {
+	lines := []byte(strings.Repeat(strings.Repeat("flood ", 20)+"\n", 64))
+	for {
+		if _, err := os.Stdout.Write(lines); err != nil {
+			return
+		}
+	}
 }
 
 var held []byte

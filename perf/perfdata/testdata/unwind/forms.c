@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef BOTH
+__asm__(".cfi_sections .eh_frame, .debug_frame"); // the same in both sections
+#endif
+
 #define KEEP __attribute__((noinline, noclone))
 
 volatile uint64_t sink;

@@ -1,0 +1,151 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A check asks once whether the program is ready. An empty answer is yes, and any
+// other says what is still missing. An error is that it can never be known.
+type check func(ctx context.Context) (missing string, err error)
+
+const (
+	// The pause between two questions is a fiftieth of the time that has gone by, so that
+	// the error of what is measured is 2 %, and at least what the last question took, so
+	// that asking never takes more than half of the engine's attention.
+	pausePart  = 50
+	firstPause = time.Millisecond
+	lastPause  = 250 * time.Millisecond
+)
+
+// readyByAsking asks until the program is ready, has ended, or is out of time.
+func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
+	ask, end, err := l.check(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	within, cancel := context.WithDeadline(ctx, l.started.Add(l.spec.ReadyTimeout))
+	defer cancel()
+	done, missing := a.Done(), ""
+	for {
+		asked := time.Now()
+		answer, err := ask(within)
+		answered := time.Now()
+		switch {
+		case within.Err() != nil:
+			return l.late(ctx, missing)
+		case err != nil:
+			return err
+		case answer == "":
+			l.readyAt = answered
+			return nil
+		}
+		missing = answer
+		timer := time.NewTimer(pauseAfter(answered.Sub(l.started), answered.Sub(asked)))
+		select {
+		case <-timer.C:
+		case <-within.Done():
+		case <-done:
+			if err := l.ended(ctx, a, "before it was ready"); err != nil {
+				timer.Stop()
+				return err
+			}
+			done = nil // it has closed its output and lives on, as a service may
+		}
+		timer.Stop()
+	}
+}
+
+func pauseAfter(elapsed, took time.Duration) time.Duration {
+	return min(max(elapsed/pausePart, took, firstPause), lastPause)
+}
+
+// late says that the program is not ready in time, and what was missing to the last.
+func (l *lifecycle) late(ctx context.Context, missing string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if missing == "" {
+		missing = "the first question is still unanswered"
+	}
+	return fmt.Errorf("not ready after %v: %s", l.spec.ReadyTimeout, missing)
+}
+
+// check prepares the question for the kind of readiness that is asked for; end lets go
+// of what it holds.
+func (l *lifecycle) check(ctx context.Context) (_ check, end func(), err error) {
+	switch l.spec.Ready.Kind {
+	case ReadyTCP:
+		return l.checkTCP(ctx)
+	case ReadyExec:
+		return l.checkExec(), func() {}, nil
+	case ReadyHealth:
+		return l.checkHealth, func() {}, nil
+	}
+	return nil, nil, fmt.Errorf("there is no readiness %q: %w", l.spec.Ready.Kind, errReady)
+}
+
+// checkExec runs the command in the container.
+func (l *lifecycle) checkExec() check {
+	command, before := l.spec.Ready.String(), false
+	return func(ctx context.Context) (string, error) {
+		result, err := l.engine.Exec(ctx, l.id, l.spec.Ready.Command)
+		impossible := err == nil && (result.ExitCode == notFound || result.ExitCode == notExecutable)
+		switch {
+		case errors.Is(err, ErrConflict):
+			return command + ": the container does not run", nil // its end is seen elsewhere
+		case err != nil:
+			return "", err
+		case impossible && before:
+			return "", fmt.Errorf("%s cannot be run in the container: %s", command, lastLine(result.Output))
+		case result.ExitCode != 0:
+			// A container that ends just now gives the same statuses once. No later attempt
+			// finds a program that the image does not have.
+			before = impossible
+			return fmt.Sprintf("%s ends with exit status %d: %s", command, result.ExitCode, lastLine(result.Output)), nil
+		}
+		return "", nil
+	}
+}
+
+// The exit statuses of a command that could not be run (POSIX, Shell Command
+// Language, 2.8.2), which engines use for commands in containers, too.
+const (
+	notExecutable = 126
+	notFound      = 127
+)
+
+// lastLine is the last line of an output, to be quoted.
+func lastLine(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	last := strings.TrimSpace(lines[len(lines)-1])
+	if last == "" {
+		return "it wrote nothing"
+	}
+	if len(last) > tailWidth {
+		last = strings.ToValidUTF8(last[:tailWidth], "") + "..."
+	}
+	return last
+}
+
+// checkHealth asks the engine what the image's own check says.
+func (l *lifecycle) checkHealth(ctx context.Context) (string, error) {
+	c, err := l.engine.Container(ctx, l.id)
+	switch {
+	case err != nil:
+		return "", err
+	case c.Health == "" || c.Health == "none":
+		return "", errors.New("its image has no HEALTHCHECK, so that it never becomes healthy: choose another readiness (tcp:PORT, exec:COMMAND, log:REGEX)")
+	case c.Health != "healthy":
+		missing := "its health check says " + c.Health
+		if c.HealthOutput != "" {
+			missing += ": " + lastLine(c.HealthOutput)
+		}
+		return missing, nil
+	}
+	return "", nil
+}

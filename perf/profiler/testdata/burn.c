@@ -1,0 +1,98 @@
+// A subject that takes CPU time in known functions in known shares: 60 % in heavy, 30 % in
+// middle and 10 % in light, each called through deeper.
+//
+//   burn alone MILLISECONDS     in one thread
+//   burn threads MILLISECONDS   in two threads, so long in each
+//   burn children MILLISECONDS  in a child that it forks, and in one that calls exec
+//   burn forever                until it is killed: it and its child ignore SIGINT and SIGTERM
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NOINLINE __attribute__((noinline))
+
+static long now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+// work takes about 0.2 ms.
+#define WORK                                            \
+  volatile long sum = 0;                                \
+  for (long i = 0; i < 100000; i++) sum += i;           \
+  return sum
+
+NOINLINE static long heavy(void) { WORK; }
+NOINLINE static long middle(void) { WORK; }
+NOINLINE static long light(void) { WORK; }
+
+NOINLINE static long until(long (*f)(void), long end) {
+  long sum = 0;
+  while (now() < end) sum += f();
+  return sum + 1;
+}
+
+NOINLINE static long deeper(int n, long (*f)(void), long end) {
+  return n == 0 ? until(f, end) + 1 : deeper(n - 1, f, end) + 1;
+}
+
+NOINLINE static void shares(long ms) {
+  // In rounds of 20 ms, so that what disturbs the machine meets all of them.
+  for (long t = now(), end = t + ms * 1000000; t < end; t += 20000000) {
+    deeper(8, heavy, t + 12000000);
+    deeper(8, middle, t + 18000000);
+    deeper(8, light, t + 20000000);
+  }
+}
+
+NOINLINE static void *thread(void *ms) {
+  shares((long)ms);
+  return NULL;
+}
+
+static void threads(long ms) {
+  pthread_t t[2];
+  for (int i = 0; i < 2; i++) pthread_create(&t[i], NULL, thread, (void *)ms);
+  for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
+}
+
+NOINLINE static void forked(long ms) { shares(ms); }
+
+static void children(char *self, char *ms) {
+  if (fork() == 0) {
+    forked(atol(ms));
+    _exit(0);
+  }
+  if (fork() == 0) {
+    execl(self, "burn-child", "alone", ms, (char *)NULL);
+    _exit(1);
+  }
+  int status, failed = 0;
+  while (wait(&status) > 0) failed |= status;
+  if (failed) exit(1);
+}
+
+static void forever(void) {
+  signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
+  fork();
+  printf("%d\n", getpid());
+  fflush(stdout);
+  for (;;) shares(1000);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 2 && strcmp(argv[1], "alone") == 0) shares(atol(argv[2]));
+  else if (argc > 2 && strcmp(argv[1], "threads") == 0) threads(atol(argv[2]));
+  else if (argc > 2 && strcmp(argv[1], "children") == 0) children(argv[0], argv[2]);
+  else if (argc > 1 && strcmp(argv[1], "forever") == 0) forever();
+  else return 2;
+  return 0;
+}

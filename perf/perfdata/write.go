@@ -52,7 +52,6 @@ const (
 	recordMmap     = 1
 	recordLostMany = 13 // PERF_RECORD_LOST_SAMPLES
 	recordRound    = 68 // PERF_RECORD_FINISHED_ROUND
-	miscKernel     = 1
 )
 
 // Offsets in struct perf_event_attr, and the bits of it that are looked at.

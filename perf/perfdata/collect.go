@@ -84,6 +84,9 @@ func (c *collector) takeSample(s *session, r record) {
 	}
 	t := c.world.thread(x.pid, x.tid)
 	c.space = t.proc.space
+	if r.misc&miscCPUMode == miscUser {
+		c.space.before = nil // the program that was begun runs
+	}
 	c.stack(s, r.misc)
 	at := c.stacks.at(c.stacks.ownerOf(c.owner(t, x)), c.sites)
 	if c.waits != nil {
@@ -188,11 +191,20 @@ func (c *collector) chain(b []byte, mode uint64, user bool) bool {
 
 // site is where an address of the process lies.
 func (c *collector) site(ip uint64) site {
-	m := c.space.find(ip)
+	m := c.find(ip)
 	if m == nil {
 		return site{nil, ip}
 	}
 	return site{m.image, c.world.images.addressIn(m, ip)}
+}
+
+// find returns the mapping at an address of the process; nil if there is none.
+func (c *collector) find(ip uint64) *mapping {
+	m := c.space.find(ip)
+	if m == nil && c.space.before != nil {
+		m = c.space.before.find(ip)
+	}
+	return m
 }
 
 // callKey is an address that a call returns to, in what is mapped.
@@ -205,7 +217,7 @@ type callKey struct {
 // that. Where nothing was called, as a signal handler returns into the code that ends it,
 // the address is meant itself.
 func (c *collector) callerSite(ip uint64) int32 {
-	m := c.space.find(ip - 1)
+	m := c.find(ip - 1)
 	if m == nil {
 		return c.stacks.siteOf(site{nil, ip - 1})
 	}
@@ -232,8 +244,11 @@ func (c *collector) unwind(s *session, x *sample) {
 	}
 	ips, end := c.walker.walk(c.ips[:0], &regs, memory{regs[regRSP], x.stack}, c.locate)
 	c.ips = ips
-	for _, ip := range ips {
-		c.push(c.site(ip))
+	c.push(c.site(ips[0]))
+	for _, ip := range ips[1:] {
+		// The walk has taken one off where a call returns to. What Go's handlers of signals
+		// return to looks to it like any other code.
+		c.sites = append(c.sites, c.callerSite(ip+1))
 	}
 	c.result.Walks[end.String()]++
 }
@@ -244,7 +259,7 @@ var errNotUnwound = errors.New("not a 64-bit process of x86-64")
 // locate finds the unwind table for an address, and what to take from it for the table's
 // addresses.
 func (c *collector) locate(ip uint64) (*unwindTable, uint64) {
-	m := c.space.find(ip)
+	m := c.find(ip)
 	if m == nil || !m.code {
 		return nil, 0
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +38,9 @@ func perfRecords() error {
 // A subject is a program that is recorded.
 type subject struct {
 	name string
+	// graphs are the ways in which its stacks are recorded: frame pointers only of what
+	// keeps them.
+	graphs []string
 	// build makes the program in a folder and returns the command.
 	build func(t *testing.T, dir string) []string
 }
@@ -52,27 +54,27 @@ func source(name string) string {
 }
 
 var subjects = []subject{
-	{"C", func(t *testing.T, dir string) []string { return buildC(t, dir, "-O2", "-g") }},
-	{"C with frame pointers", func(t *testing.T, dir string) []string {
+	{"C", []string{"dwarf"}, func(t *testing.T, dir string) []string { return buildC(t, dir, "-O2", "-g") }},
+	{"C with frame pointers", []string{"fp", "dwarf"}, func(t *testing.T, dir string) []string {
 		return buildC(t, dir, "-O2", "-g", "-fno-omit-frame-pointer")
 	}},
-	{"C stripped", func(t *testing.T, dir string) []string {
+	{"C stripped", []string{"dwarf"}, func(t *testing.T, dir string) []string {
 		command := buildC(t, dir, "-O2", "-g")
 		run(t, dir, "objcopy", "--only-keep-debug", "program", "program.debug")
 		run(t, dir, "objcopy", "--strip-all", "--add-gnu-debuglink=program.debug", "program")
 		return command
 	}},
-	{"C++", func(t *testing.T, dir string) []string {
+	{"C++", []string{"dwarf"}, func(t *testing.T, dir string) []string {
 		run(t, dir, "g++", "-O2", "-g", "-pthread", "-o", "program", source("program.cpp"))
-		return []string{filepath.Join(dir, "program"), "120"}
+		return []string{filepath.Join(dir, "program"), "1500"}
 	}},
-	{"Rust", func(t *testing.T, dir string) []string {
-		run(t, dir, "rustc", "-O", "-g", "-o", "program", source("program.rs"))
-		return []string{filepath.Join(dir, "program"), "400"}
+	{"Rust", []string{"fp", "dwarf"}, func(t *testing.T, dir string) []string {
+		run(t, dir, "rustc", "-O", "-g", "-C", "force-frame-pointers=yes", "-o", "program", source("program.rs"))
+		return []string{filepath.Join(dir, "program"), "2000"}
 	}},
-	{"Go", func(t *testing.T, dir string) []string {
+	{"Go", []string{"fp", "dwarf"}, func(t *testing.T, dir string) []string {
 		run(t, source("go"), "go", "build", "-o", filepath.Join(dir, "program"), ".")
-		return []string{filepath.Join(dir, "program"), "500"}
+		return []string{filepath.Join(dir, "program"), "700"}
 	}},
 }
 
@@ -80,7 +82,7 @@ func buildC(t *testing.T, dir string, flags ...string) []string {
 	t.Helper()
 	run(t, dir, append(append([]string{"gcc"}, flags...), "-pthread", "-o", "program", source("program.c"), "-ldl")...)
 	run(t, dir, append(append([]string{"gcc"}, flags...), "-shared", "-fPIC", "-o", "plugin.so", source("plugin.c"))...)
-	return []string{filepath.Join(dir, "program"), "100", filepath.Join(dir, "plugin.so")}
+	return []string{filepath.Join(dir, "program"), "300", filepath.Join(dir, "plugin.so")}
 }
 
 // recorded makes a recording of a command and returns its path.
@@ -93,7 +95,9 @@ func recorded(t testing.TB, dir string, command []string, flags ...string) strin
 }
 
 // TestAgainstPerfScript checks that of the samples' weight at least 99.5 % has the stack
-// that perf script finds, and that each other difference is of a kind which is known.
+// that perf script finds, and that each other difference is of a kind which is known. What
+// perf itself loses frames of is left out of the share: it is told, and has to reach the
+// root here.
 func TestAgainstPerfScript(t *testing.T) {
 	testenv.Working(t, "perf", perfRecords)
 	for _, s := range subjects {
@@ -101,10 +105,7 @@ func TestAgainstPerfScript(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			command := s.build(t, dir)
-			for _, graph := range []string{"fp", "dwarf"} {
-				if s.name == "Go" && graph == "dwarf" && runtime.GOARCH != "amd64" {
-					continue
-				}
+			for _, graph := range s.graphs {
 				data := recorded(t, dir, command, "-e", "cpu-clock", "-F", "2500", "--call-graph", graph)
 				compareWithPerf(t, s.name+", "+graph, data)
 			}
@@ -137,13 +138,14 @@ func compareWithPerf(t *testing.T, name, data string) {
 		t.Fatalf("%s: %d samples, perf script has %d", name, len(ours), len(theirs))
 	}
 	aliases := newAliases()
-	var total, equal int64
+	var all, total, equal int64 // total is without what perf loses
 	classes := map[string]int64{}
 	for i, o := range ours {
 		p := theirs[i]
 		if o.tid != p.tid || o.time != p.time || o.period != p.period {
 			t.Fatalf("%s: sample %d is of thread %d at %d, period %d; perf script has %d at %d, %d", name, i, o.tid, o.time, o.period, p.tid, p.time, p.period)
 		}
+		all += o.period
 		total += o.period
 		class := aliases.difference(o, p)
 		if class == "" {
@@ -151,17 +153,21 @@ func compareWithPerf(t *testing.T, name, data string) {
 			continue
 		}
 		classes[class] += o.period
+		if class == perfLosesFrames {
+			total -= o.period
+		}
 		if class == otherDifference {
 			t.Logf("%s: sample of thread %d at %d:\n%s", name, o.tid, o.time, sideBySide(o, p))
 		}
 	}
-	share := float64(equal) / float64(total)
-	t.Logf("%s: %d samples, %.2f %% of the weight equal; %s", name, len(ours), 100*share, classText(classes, total))
-	if share < leastEqual {
+	share := float64(equal) / float64(max(total, 1))
+	t.Logf("%s: %d samples, %.2f %% of the weight equal; %s", name, len(ours), 100*share, classText(classes, all))
+	if share < leastEqual && total > all/50 { // of Go's programs, perf unwinds none
+
 		t.Errorf("%s: %.2f %% of the weight has perf script's stack, want %.1f %%", name, 100*share, 100*leastEqual)
 	}
 	if classes[otherDifference] > 0 {
-		t.Errorf("%s: %.2f %% of the weight differs in a way that nobody has looked at", name, 100*float64(classes[otherDifference])/float64(total))
+		t.Errorf("%s: %.2f %% of the weight differs in a way that nobody has looked at", name, 100*float64(classes[otherDifference])/float64(all))
 	}
 }
 
@@ -193,7 +199,7 @@ func sideBySide(o, p oneSample) string {
 func scriptSamples(t *testing.T, data string) []oneSample {
 	t.Helper()
 	// 65535 frames: by default perf script shows 127 of them.
-	text := run(t, filepath.Dir(data), "perf", "script", "--no-inline", "--ns", "--max-stack", "65535", "-i", data, "-F", "tid,time,period,ip,sym,dso")
+	text := run(t, filepath.Dir(data), "perf", "script", "--no-inline", "--no-demangle", "--ns", "--max-stack", "65535", "-i", data, "-F", "tid,time,period,ip,sym,dso")
 	var all []oneSample
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
@@ -236,7 +242,7 @@ func scriptFrame(t *testing.T, line string) (f oracleFrame, zero bool) {
 		t.Fatalf("perf script has the frame %q", line)
 	}
 	f = oracleFrame{ip, strings.TrimSpace(rest[:open]), strings.TrimSuffix(rest[open+2:], ")")}
-	return f, ip == 0 && f.module == unknownName
+	return f, ip+1 <= 1 && f.module == unknownName // or that minus one
 }
 
 // ownSamples reads a recording, one stack a sample.
@@ -299,34 +305,53 @@ func bySample(all []oneSample) {
 
 // Kinds of differences. Each is one that was looked at.
 const (
-	// perf (6.1, with libunwind) gives up in the middle; here the root is reached.
-	perfStopsEarly = "perf stops early"
-	// Here the walk gives up in the middle.
-	weStopEarly = "we stop early"
-	// perf looks a caller up where it returns to, which is another function where the call
-	// was the last instruction.
-	afterTheCall = "perf names what follows the call"
-	// A sample taken before the new program's code was mapped: perf has the old mappings.
-	afterExec = "between exec and the new program"
+	// perf (6.1, with libunwind) leaves frames out or gives up, mostly in processes that
+	// have begun another program; here the stack goes to the function that a thread begins
+	// with, and has all that perf has.
+	perfLosesFrames = "perf loses frames"
+	// perf looks a caller in a chain of frame pointers up where it returns to, which is
+	// another function where the call was the last instruction; so is it where the code
+	// keeps no frame pointers and the chain leads through whatever lay there.
+	afterTheCall = "perf names what follows a call"
 
 	otherDifference = "OTHER"
 )
 
+// roots are what threads begin with.
+var roots = []string{"_start", "__clone3", "clone3", "__GI___clone3", "__clone", "runtime.goexit", "runtime.goexit.abi0", "runtime.rt0_go.abi0", "runtime.mstart.abi0", "runtime.clone.abi0", "runtime.mcall", "runtime.morestack.abi0", "runtime.sigreturn__sigaction.abi0", "runtime.systemstack.abi0", "_rt0_amd64_linux", "__restore_rt"}
+
 // difference says in which way two stacks differ; empty: in none.
 func (a *aliases) difference(o, p oneSample) string {
-	n := 0
-	for n < len(o.frames) && n < len(p.frames) && a.same(o.frames[n], p.frames[n]) {
-		n++
+	if len(o.frames) > len(p.frames) && len(p.frames) > 0 && a.hasAll(o.frames, p.frames) {
+		if slices.Contains(roots, plainSymbol(o.frames[len(o.frames)-1].name)) {
+			return perfLosesFrames
+		}
+		return otherDifference
 	}
-	switch {
-	case n == len(o.frames) && n == len(p.frames):
-		return ""
-	case n == len(p.frames):
-		return perfStopsEarly
-	case n == len(o.frames):
-		return weStopEarly
+	if len(o.frames) != len(p.frames) {
+		return otherDifference
 	}
-	return otherDifference
+	class := ""
+	for i := range o.frames {
+		switch x, y := o.frames[i], p.frames[i]; {
+		case a.same(x, y):
+		case i > 0 && (x.address+1)%4096 == y.address%4096:
+			class = afterTheCall
+		default:
+			return otherDifference
+		}
+	}
+	return class
+}
+
+// hasAll reports whether all frames of p stand in o, in their order.
+func (a *aliases) hasAll(o, p []oracleFrame) bool {
+	for _, f := range o {
+		if len(p) > 0 && a.same(f, p[0]) {
+			p = p[1:]
+		}
+	}
+	return len(p) == 0
 }
 
 // aliases knows the names that one function has: perf and this package may choose
@@ -338,8 +363,7 @@ type aliases struct {
 func newAliases() *aliases { return &aliases{map[string]map[string]uint64{}} }
 
 func (a *aliases) same(o, p oracleFrame) bool {
-	name := demangleName(plainSymbol(p.name))
-	if demangleName(plainSymbol(o.name)) == name {
+	if plainSymbol(o.name) == plainSymbol(p.name) || o.name == unknownName && p.name == namelessPLT {
 		return true
 	}
 	table := a.table(o.module)
@@ -347,6 +371,10 @@ func (a *aliases) same(o, p oracleFrame) bool {
 	y, ok2 := table[plainSymbol(p.name)]
 	return ok && ok2 && x == y
 }
+
+// namelessPLT is what perf calls an entry of a procedure linkage table whose function has
+// no name.
+const namelessPLT = "@plt"
 
 // plainSymbol is a name without its version.
 func plainSymbol(name string) string {
@@ -403,7 +431,6 @@ func readELFNames(path string, into map[string]uint64) {
 		dynamic, _ := f.DynamicSymbols()
 		for _, s := range append(symbols, dynamic...) {
 			into[s.Name] = s.Value
-			into[demangleName(s.Name)] = s.Value
 		}
 		_ = f.Close()
 	}

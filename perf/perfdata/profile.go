@@ -39,8 +39,6 @@ func newBuilder(c *collector) *builder {
 		cost.Type, cost.Unit = "off-cpu", "nanoseconds"
 	case c.chosen != nil && c.chosen.clock():
 		cost.Type, cost.Unit = "cpu", "nanoseconds"
-	case c.result.Event == "":
-		cost.Type = "event"
 	}
 	return &builder{
 		c: c, mappings: map[mappingKey]*profile.Mapping{}, functions: map[profile.Function]*profile.Function{},

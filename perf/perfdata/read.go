@@ -116,8 +116,8 @@ func (c *collector) finish(s *session) (*Recording, error) {
 	if c.options.Event != "" && r.Event == "" {
 		return nil, fmt.Errorf("there is no sample of the event %q; there are samples of %q", c.options.Event, r.Others)
 	}
-	if r.Event == "" && len(s.events) > 0 {
-		return r, c.empty(s)
+	if r.Event == "" {
+		return nil, c.empty(s)
 	}
 	b := newBuilder(c)
 	err := b.build()

@@ -19,6 +19,9 @@ type space struct {
 	maps   []mapping
 	shared bool // with a process that was forked: it is copied before it changes
 	last   int  // the index of what was found last
+	// before is what was mapped before the process began another program: until that runs,
+	// its samples in the kernel are of a call from there. nil: nothing was, or it runs.
+	before *space
 }
 
 // find returns the mapping that an address lies in; nil if there is none.
@@ -159,7 +162,8 @@ func (w *world) comm(misc uint16, b []byte) bool {
 	t := w.thread(order.Uint32(b), order.Uint32(b[4:]))
 	t.comm = cString(b[8:])
 	if misc&miscCommExec != 0 {
-		t.proc.space = &space{} // the mappings of the new program follow
+		t.proc.space.before = nil
+		t.proc.space = &space{before: t.proc.space} // the mappings of the new program follow
 	}
 	return true
 }

@@ -48,7 +48,9 @@ fn main() {
         for w in &all {
             sum = sum.wrapping_add(w.work(10_000));
         }
-        sum = sum.wrapping_add(caught(i));
+        if i % 16 == 0 {
+            sum = sum.wrapping_add(caught(i / 16));
+        }
     }
     black_box(sum);
     black_box(other.join().unwrap());

@@ -73,8 +73,10 @@ func advice(err error) string {
 		return kept + "the file system is mounted read-only: mount it writable or use another folder"
 	case errors.Is(err, fs.ErrPermission):
 		return kept + "give this user the right to write there or use another folder"
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
+	case errors.Is(err, syscall.ENOTDIR):
 		return kept + "a file stands where a folder belongs: move it away"
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, fs.ErrExist): // os.Rename says this of a folder
+		return kept + "a folder stands where the file belongs: move it away"
 	}
 	return kept + "clear the cause away and try again"
 }

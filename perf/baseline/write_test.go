@@ -213,8 +213,8 @@ func TestWriteFileFails(t *testing.T) {
 	put(t, filepath.Join(dir, "folder", "inside"), "kept")
 	for path, words := range map[string][]string{
 		filepath.Join(dir, "none", "a.json"): {"none", "try again"},
-		filepath.Join(dir, "file", "a.json"): {"file"},
-		filepath.Join(dir, "folder"):         {"folder"},
+		filepath.Join(dir, "file", "a.json"): {"file", "a file stands where a folder belongs"},
+		filepath.Join(dir, "folder"):         {"folder", "a folder stands where the file belongs"},
 	} {
 		err := WriteFile(path, []byte("new"), 0o644)
 		wantError(t, err, append(words, "writing "+path, "unchanged")...)

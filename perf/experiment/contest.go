@@ -87,7 +87,8 @@ func (s *contest) phase(workload, phase string) {
 	}
 }
 
-// group sets a group up, warms it up, and makes its pairs.
+// group sets a group up, warms it up, and makes its pairs; all in vain, and so left out,
+// where the harness is known to be biased.
 func (s *contest) group(ctx context.Context, pairings []Pairing) (err error) {
 	var list []*match
 	defer func() {
@@ -97,7 +98,12 @@ func (s *contest) group(ctx context.Context, pairings []Pairing) (err error) {
 	}()
 	for _, p := range pairings {
 		m := s.newMatch(p)
-		list, s.ended = append(list, m), append(s.ended, m)
+		s.ended = append(s.ended, m)
+		if s.invalid() {
+			m.over, m.why = true, "it was not begun, because the harness favours one side"
+			continue
+		}
+		list = append(list, m)
 		if err := m.open(ctx); err != nil {
 			return err
 		}

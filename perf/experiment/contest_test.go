@@ -337,6 +337,48 @@ func TestBiasedHarness(t *testing.T) {
 	if got := (Policy{Gate: true}).PairedStatus(r); got != perf.ExitFailure {
 		t.Errorf("exit status %d for INVALID, want 1", got)
 	}
+	last := r.Workloads[len(r.Workloads)-1]
+	if last.State != perf.StateNotMeasured || !strings.Contains(last.Reason, "favours one side") {
+		t.Errorf("the last of them is %s: %s; want it not begun", last.State, last.Reason)
+	}
+	if begun := strings.Count(strings.Join(a.shut, ""), "A"); begun != len(gated(r)) {
+		t.Errorf("%d were set up, and %d compared", begun, len(gated(r)))
+	}
+}
+
+// TestFailedCleanup: what comes after the last pair takes nothing from what the pairs have
+// decided, and is a failure.
+func TestFailedCleanup(t *testing.T) {
+	a := newArena()
+	b := a.arm("B", 21*ms, 0)
+	b.Cleanup = func(context.Context) error { return errors.New("the dirt stays") }
+	for want, older := range map[perf.Verdict]time.Duration{perf.Slower: 20 * ms, perf.NoChange: 21 * ms} {
+		r := a.run(t, a.comparer(), Pairing{Workload: "w", Old: a.arm("A", older, 0), New: b, Budget: time.Minute})
+		if c := gated(r)[0]; c.Verdict != want {
+			t.Errorf("%s (%s), want %s", c.Verdict, c.Reason, want)
+		}
+		if w := r.Workloads[0]; w.State != perf.StateFailed || !strings.Contains(w.Reason, "the dirt stays") {
+			t.Errorf("the workload is %s: %s", w.State, w.Reason)
+		}
+		status := perf.ExitFailure
+		if want == perf.Slower {
+			status = perf.ExitGate // the worse of the two
+		}
+		if got := (Policy{Gate: true}).PairedStatus(r); got != status {
+			t.Errorf("%s: exit status %d, want %d", want, got, status)
+		}
+	}
+}
+
+// TestArmIsNamedOnce: a command's error begins with the command, which may be what its arm
+// is called.
+func TestArmIsNamedOnce(t *testing.T) {
+	arm := Arm{Ref: "false"}
+	for text, want := range map[string]string{"false: exit status 1": "false: exit status 1", "exit status 1": "false: exit status 1", "falsehood: no": "false: falsehood: no"} {
+		if got := arm.named(errors.New(text)).Error(); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
 }
 
 // TestRoundsAreInterleaved: the pairings of a group take turns, and the order of the turns
@@ -526,6 +568,32 @@ func TestSelfTestKnows(t *testing.T) {
 	// A gate that does not see a slowdown, because there is none in what it measures.
 	if found, err = work(0).Run(t.Context(), new(perf.Result)); err != nil || found.Status() != perf.ExitFailure {
 		t.Errorf("a blind gate has status %d, %v", found.Status(), err)
+	}
+}
+
+// TestSelfTestOfABiasedHarness: a few control pairs can prove no bias, and what the
+// comparison by itself is taken for then is no fault of the gate. Many that find none are.
+func TestSelfTestOfABiasedHarness(t *testing.T) {
+	controls := func(pairs int, bias float64) []perf.Comparison {
+		source := rand.New(rand.NewPCG(5, 6))
+		c := perf.Comparison{Metric: "cpu", Better: perf.Lower, Control: &perf.Control{}}
+		for range pairs {
+			c.Control.Old = append(c.Control.Old, math.Exp(0.005*source.NormFloat64()))
+			c.Control.New = append(c.Control.New, bias*math.Exp(0.005*source.NormFloat64()))
+		}
+		return []perf.Comparison{{Metric: "cpu"}, c, {Metric: "wall", Control: c.Control}}
+	}
+	for _, row := range []struct {
+		pairs int
+		bias  float64
+		want  perf.Verdict
+		wrong bool
+	}{{3, 1.05, perf.VerdictUnsure, false}, {0, 1.05, perf.VerdictUnsure, false}, {100, 1, perf.NoChange, true}} {
+		out := perf.Comparison{Metric: "cpu", Better: perf.Lower, Verdict: perf.Slower}
+		uncaught(&out, controls(row.pairs, row.bias))
+		if wrong := (SelfTestCase{Want: perf.Invalid, Comparison: out}).Wrong(); out.Verdict != row.want || wrong != row.wrong {
+			t.Errorf("%d control pairs with a bias of %v: %s (%s), wrong: %v", row.pairs, row.bias, out.Verdict, out.Reason, wrong)
+		}
 	}
 }
 

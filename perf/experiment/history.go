@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -69,6 +70,9 @@ func NewHistory(runs []*perf.Result, workload, metric, fingerprint string) (*His
 		h.medians(runs, metric, fingerprint)
 	}
 	if len(h.Points) == 0 {
+		if names := h.metrics(runs); len(names) > 0 && !slices.Contains(names, orDefault(metric)) {
+			return nil, perf.Usagef("no run that is kept here has measured %s of %s: name one of these by -metric: %s", orDefault(metric), workload, strings.Join(names, ", "))
+		}
 		return nil, fmt.Errorf("no run that is kept here has measured %s of %s on this machine: measure first (benchmarks)", orDefault(metric), workload)
 	}
 	changes, err := stats.ChangePoints(h.series(), stats.ChangeOptions{})
@@ -76,6 +80,29 @@ func NewHistory(runs []*perf.Result, workload, metric, fingerprint string) (*His
 		h.Changes = append(h.Changes, Change{c.Index, c.Before, c.After, c.P})
 	}
 	return h, err
+}
+
+// metrics are the names of what the runs have measured or compared of the workload.
+func (h *History) metrics(runs []*perf.Result) []string {
+	var out []string
+	add := func(name string) {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, r := range runs {
+		if w := r.Workload(h.Workload); w != nil {
+			for _, m := range w.Metrics {
+				add(m.Name)
+			}
+		}
+		for _, c := range r.Comparisons {
+			if c.Workload == h.Workload {
+				add(c.Metric)
+			}
+		}
+	}
+	return out
 }
 
 // Columns makes at most n values of the points, each the median of neighbours.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,24 @@ func TestHistoryOfRatios(t *testing.T) {
 	few, err := NewHistory(append(compared(func(int) string { return "v1" }, ratios[:9]...), keptRuns(1, 2)...), "w", "", "here")
 	if err != nil || few.Kind != MedianHistory || len(few.Points) != 2 {
 		t.Errorf("of nine ratios and two runs: %+v (%v)", few, err)
+	}
+}
+
+// TestHistoryNamesTheMetrics: imported results have no wall time, and whoever asks for a
+// history is told what they have.
+func TestHistoryNamesTheMetrics(t *testing.T) {
+	runs := keptRuns(1, 2, 3)
+	for _, r := range runs {
+		r.Workloads[0].Metrics[0].Metric = perf.Metric{Name: "sec/op", Unit: "sec/op", Better: perf.Lower}
+	}
+	for _, metric := range []string{"", "wall", "sec"} {
+		_, err := NewHistory(runs, "w", metric, "here")
+		if perf.ExitStatus(err) != perf.ExitUsage || !strings.Contains(err.Error(), "-metric: sec/op") {
+			t.Errorf("-metric=%s: %v", metric, err)
+		}
+	}
+	if _, err := NewHistory(runs, "w", "sec/op", "elsewhere"); err == nil || perf.ExitStatus(err) != perf.ExitFailure {
+		t.Errorf("of another machine: %v", err)
 	}
 }
 

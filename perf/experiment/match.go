@@ -37,7 +37,9 @@ type match struct {
 
 	over   bool
 	failed string // why the workload failed
-	why    string // why it is over without a verdict
+	// unclean is why cleaning up failed. The pairs were made before it, and stand.
+	unclean string
+	why     string // why it is over without a verdict
 }
 
 // pairSeries is one metric of a match.
@@ -64,7 +66,7 @@ func (m *match) open(ctx context.Context) error {
 		}
 		m.phase(m.Workload, PhaseSetup)
 		if err := arm.Setup(ctx); err != nil {
-			return m.fail(ctx, fmt.Errorf("%s: %w", arm.Ref, err))
+			return m.fail(ctx, arm.named(err))
 		}
 	}
 	m.phase(m.Workload, PhaseWarmup)
@@ -98,14 +100,18 @@ func (m *match) fail(ctx context.Context, err error) error {
 	return nil
 }
 
-// close cleans both arms up.
+// close cleans both arms up. Where that fails the workload has failed, and what its pairs
+// have decided stays.
 func (m *match) close(ctx context.Context) error {
 	var errs []error
 	for _, arm := range m.arms() {
 		errs = append(errs, cleanup(ctx, Runner{Cleanup: arm.Cleanup}))
 	}
-	if err := errors.Join(errs...); err != nil && m.failed == "" {
-		return m.fail(ctx, err)
+	if err := errors.Join(errs...); err != nil {
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		m.unclean = err.Error()
 	}
 	return nil
 }
@@ -137,7 +143,7 @@ func (m *match) try(ctx context.Context, side int, arm *Arm) (o Observation, err
 			return o, err
 		}
 	}
-	return o, fmt.Errorf("%s failed %d times in a row: %w", arm.Ref, maxVoids, err)
+	return o, fmt.Errorf("%d runs in a row failed: %w", maxVoids, arm.named(err))
 }
 
 // observedArm makes one run, and turns one that gave no value into an error.
@@ -192,7 +198,7 @@ func (m *match) play(ctx context.Context, d deal) (values [2]Observation, err er
 		v := d.vary
 		v.CPUs, v.Side = m.cpus, side
 		if values[side], err = observedArm(ctx, arm, v); err != nil {
-			return values, fmt.Errorf("%s: %w", arm.Ref, err)
+			return values, arm.named(err)
 		}
 	}
 	return values, nil

@@ -2,6 +2,8 @@ package experiment
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -19,6 +21,15 @@ type Arm struct {
 	// Cleanup put around it, after the arm's own Cleanup. It is nil where a run is not a
 	// command that ends.
 	Record func(ctx context.Context, record func(context.Context, measure.Command) error) error
+}
+
+// named is err with the name of the arm before it, unless the error of a command that the
+// arm is called after begins with that.
+func (a *Arm) named(err error) error {
+	if strings.HasPrefix(err.Error(), a.Ref+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", a.Ref, err)
 }
 
 // A Pairing is a workload of which two arms are compared.

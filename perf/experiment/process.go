@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +82,9 @@ func (j *job) setup(ctx context.Context) error {
 // all runs the commands of a hook one after another.
 func (j *job) all(ctx context.Context, hook string, list []suite.Command) error {
 	for _, c := range list {
-		run, err := j.command(c).Run(ctx)
+		cmd := j.command(c)
+		cmd.Timeout = cmp.Or(j.w.HookTimeout, cmd.Timeout)
+		run, err := cmd.Run(ctx)
 		if err == nil {
 			err = run.Err()
 		}

@@ -235,6 +235,23 @@ func TestFailedHook(t *testing.T) {
 	}
 }
 
+// A hook that hangs is ended as a run is.
+func TestHookTimeout(t *testing.T) {
+	w, _ := measureOne(t, suite.Workload{Command: play(t, "nothing"), Prepare: []suite.Command{play(t, "burn")}, HookTimeout: 50 * time.Millisecond})
+	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "in its prepare: ") || !strings.Contains(w.Reason, "timed out after 50ms") {
+		t.Errorf("%s: %q, want the hook ended", w.State, w.Reason)
+	}
+}
+
+// A command that is named after itself is named once.
+func TestFailureIsNamedOnce(t *testing.T) {
+	rec := newRecording(&suite.Step{Workload: suite.Workload{Name: "false"}})
+	rec.end(t.Context(), errors.New("false: exit status 1"))
+	if got := rec.result.Reason; got != "exit status 1" {
+		t.Errorf("the reason is %q", got)
+	}
+}
+
 func TestCommandNotFound(t *testing.T) {
 	w, _ := measureOne(t, suite.Workload{Command: suite.Command{Args: []string{"no-such-command-here"}}})
 	if w.State != perf.StateFailed || !strings.Contains(w.Reason, "no-such-command-here") {

@@ -149,7 +149,35 @@ func (t SelfTest) part(ctx context.Context, name string, factor, bias float64) (
 	}
 	out := res.Comparisons[at]
 	out.Workload = name
+	if bias != 1 && out.Verdict != perf.Invalid {
+		uncaught(&out, res.Comparisons)
+	}
 	return out, took, nil
+}
+
+// uncaught words the comparison of a session whose biased harness was not caught. What
+// counts is what all its control pairs together say: that there is no bias is wrong,
+// and where they are too few to say anything, nothing has come out yet, whatever the
+// comparison by itself would be taken for.
+func uncaught(out *perf.Comparison, list []perf.Comparison) {
+	pairs, err := stats.NewPaired(stats.PairedOptions{Better: out.Better})
+	if err != nil {
+		return // the custom makes sense
+	}
+	for _, c := range list {
+		if c.Control == nil || c.Metric != out.Metric {
+			continue
+		}
+		for i := range c.Control.Old {
+			_ = pairs.Add(c.Control.Old[i], c.Control.New[i]) // a pair without a ratio says nothing
+		}
+	}
+	if pairs.Verdict() == perf.NoChange {
+		out.Verdict, out.Reason = perf.NoChange, fmt.Sprintf("%d control pairs find no difference, and there is one", pairs.Pairs())
+		return
+	}
+	out.Verdict = perf.VerdictUnsure
+	out.Reason = fmt.Sprintf("%d control pairs are too few to prove on this machine that the harness is biased: give it more time (-budget)", pairs.Pairs())
 }
 
 // calibrationRuns is how many runs of each length show what a step of the work adds: their

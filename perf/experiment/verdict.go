@@ -13,6 +13,8 @@ func (m *match) workload() perf.WorkloadResult {
 	w := perf.WorkloadResult{Name: m.Workload, Command: m.Command, State: perf.StateOK, Warnings: m.warnings, Cores: len(m.cpus)}
 	if m.failed != "" {
 		w.State, w.Reason = perf.StateFailed, m.failed
+	} else if m.unclean != "" {
+		w.State, w.Reason = perf.StateFailed, m.unclean
 	} else if m.pairs == 0 {
 		w.State, w.Reason = perf.StateNotMeasured, "it was interrupted before the first pair"
 		if m.why != "" {

@@ -117,7 +117,8 @@ func (s *session) blocked(ctx context.Context, step *suite.Step) error {
 
 // end notes why the measurement of a workload stopped early.
 func (rec *recording) end(ctx context.Context, err error) {
-	rec.result.State, rec.result.Reason = perf.StateFailed, err.Error()
+	// A command that is named after itself need not be named twice.
+	rec.result.State, rec.result.Reason = perf.StateFailed, strings.TrimPrefix(err.Error(), rec.step.Name+": ")
 	if u, ok := errors.AsType[*Unavailable](err); ok {
 		rec.result.State, rec.result.Reason = perf.StateNotMeasured, u.Reason
 	}

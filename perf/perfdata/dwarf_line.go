@@ -246,7 +246,7 @@ func isAbsolute(p string) bool {
 
 // joinPath goes up for each .. of the second path, as long as the first has where to go.
 func joinPath(dir, p string) string {
-	if dir == "" {
+	if dir == "" || dir == "." {
 		return p
 	}
 	if strings.Contains(p, "..") || strings.Contains(dir, "..") {

@@ -18,6 +18,8 @@ type symbols struct {
 	table     *symbolTable
 	dwarfOnce sync.Once
 	dwarf     *dwarfData // nil: none
+	goOnce    sync.Once
+	gotab     *goTable // nil: none
 
 	mu     sync.Mutex
 	names  map[string]string // demangled names, by the linker's
@@ -94,8 +96,15 @@ func (s *symbols) symbolTable() *symbolTable {
 // lookup returns the name of the function around an address, as the linker knows it, and
 // where the function begins.
 func (s *symbols) lookup(addr uint64) (name string, start uint64, ok bool) {
-	x, ok := s.symbolTable().lookup(addr)
-	return x.name, x.start, ok
+	if x, ok := s.symbolTable().lookup(addr); ok {
+		return x.name, x.start, true
+	}
+	if t := s.goSymbols(); t != nil {
+		if f, ok := t.function(addr); ok {
+			return stringAt(t.names, uint64(f.word(goFuncName))), f.entry, true
+		}
+	}
+	return "", 0, false
 }
 
 // frames appends what functions stand at an address, the innermost first: those whose code
@@ -106,6 +115,9 @@ func (s *symbols) frames(addr uint64, into []Frame) []Frame {
 	before := len(into)
 	if d := s.debugInfo(); d != nil {
 		into = d.frames(addr, into)
+	}
+	if t := s.goSymbols(); t != nil && len(into) == before {
+		into = t.frames(addr, into)
 	}
 	name, _, known := s.lookup(addr)
 	if len(into) == before {
@@ -146,6 +158,16 @@ func (s *symbols) debugInfo() *dwarfData {
 		s.fault(err)
 	})
 	return s.dwarf
+}
+
+// goSymbols is the table of the runtime of Go; nil: the object has none.
+func (s *symbols) goSymbols() *goTable {
+	s.goOnce.Do(func() {
+		var err error
+		s.gotab, err = readGoTable(s.object)
+		s.fault(err)
+	})
+	return s.gotab
 }
 
 // demangled is demangleName, with a memory.

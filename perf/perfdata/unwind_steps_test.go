@@ -38,7 +38,7 @@ type stepped struct {
 }
 
 // stepThrough lets gdb step through a program. See steps.py for what each of stops says.
-func stepThrough(t *testing.T, program string, stops ...string) stepped {
+func stepThrough(t testing.TB, program string, stops ...string) stepped {
 	t.Helper()
 	gdb := testenv.Tool(t, "gdb")
 	script, err := filepath.Abs("testdata/unwind/steps.py")
@@ -58,7 +58,7 @@ func stepThrough(t *testing.T, program string, stops ...string) stepped {
 	return readSteps(t, out)
 }
 
-func readSteps(t *testing.T, name string) stepped {
+func readSteps(t testing.TB, name string) stepped {
 	t.Helper()
 	f, err := os.Open(name)
 	if err != nil {
@@ -86,7 +86,7 @@ func readSteps(t *testing.T, name string) stepped {
 	return s
 }
 
-func readStep(t *testing.T, fields []string) step {
+func readStep(t testing.TB, fields []string) step {
 	var s step
 	for i, v := range strings.Split(fields[1], ",") {
 		s.regs[i] = hexNumber(t, v)
@@ -106,7 +106,7 @@ func readStep(t *testing.T, fields []string) step {
 	return s
 }
 
-func hexNumber(t *testing.T, s string) uint64 {
+func hexNumber(t testing.TB, s string) uint64 {
 	t.Helper()
 	n, err := strconv.ParseUint(s, 16, 64)
 	if err != nil {
@@ -216,7 +216,7 @@ func hexChain(chain []uint64) string {
 	return b.String()
 }
 
-func compileProgram(t *testing.T, compiler, name string, args ...string) string {
+func compileProgram(t testing.TB, compiler, name string, args ...string) string {
 	t.Helper()
 	compiler = testenv.Tool(t, compiler)
 	out := filepath.Join(t.TempDir(), strings.TrimSuffix(name, filepath.Ext(name)))

@@ -53,7 +53,7 @@ func loadedText(t *testing.T, path string, debug ...string) map[uint64]string {
 // give the same rows as its .eh_frame.
 func TestTableForms(t *testing.T) {
 	objcopy := testenv.Tool(t, "objcopy")
-	program := compile(t, "gcc", "forms.c", "-O2", "-g", "-DBOTH", "-gz=none")
+	program := compileProgram(t, "gcc", "forms.c", "-O2", "-g", "-DBOTH", "-gz=none")
 	want := loadedText(t, program)
 	dir := t.TempDir()
 	copied := func(name string, args ...string) string {

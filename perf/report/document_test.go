@@ -54,7 +54,14 @@ var documents = map[string]Document{
 	"bad":      {Result: badRun(), Policy: gate},
 	"report":   {Result: badRun()},
 	"compared": {Result: comparedRun(), Policy: gate, Compared: true},
+	"paired":   {Result: warned(suiteRun()), Policy: gate, Compared: true},
 	"empty":    {Result: emptyRun(), Policy: gate},
+}
+
+// warned is a run of whose first workload something is to be told.
+func warned(r *perf.Result) *perf.Result {
+	r.Workloads[0].Warnings = []perf.Warning{{Kind: perf.WarnContention, Text: "the command waited for a CPU 12 % of its time"}}
+	return r
 }
 
 // formats are those of a document.

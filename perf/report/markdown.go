@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -127,13 +128,14 @@ func (d Document) markdownReasons(out *writer) {
 }
 
 func (d Document) markdownWarnings(out *writer) {
-	list := d.Result.Warnings
-	if !d.Compared {
-		for _, w := range d.Result.Workloads {
-			for _, warning := range w.Warnings {
-				warning.Text = w.Name + ": " + warning.Text
-				list = append(list[:len(list):len(list)], warning)
-			}
+	list := slices.Clone(d.Result.Warnings)
+	for _, w := range d.Result.Workloads {
+		if d.Compared && !d.paired() {
+			break // the run's own report has told them
+		}
+		for _, warning := range w.Warnings {
+			warning.Text = w.Name + ": " + warning.Text
+			list = append(list, warning)
 		}
 	}
 	if len(list) == 0 {

@@ -30,7 +30,7 @@ type AdHoc struct {
 	Memory int
 	Budget time.Duration // 0: the usual one, with the usual fewest runs
 	CPUs   []int
-	// Timeout ends a run; 0 means an hour.
+	// Timeout ends a run, and each command around one; 0 means an hour.
 	Timeout time.Duration
 }
 
@@ -107,7 +107,7 @@ func (a AdHoc) workload(name, value string) (w Workload, err error) {
 		return strings.ReplaceAll(line, "{"+name+"}", value)
 	}
 	w = Workload{
-		Name: a.title(fill(a.Command), name, value), Warmup: a.Warmup, Memory: a.Memory, CPUs: a.CPUs, Timeout: a.Timeout,
+		Name: a.title(fill(a.Command), name, value), Warmup: a.Warmup, Memory: a.Memory, CPUs: a.CPUs, Timeout: a.Timeout, HookTimeout: a.Timeout,
 		Min: adHocMin, Max: adHocMax, Budget: adHocBudget,
 	}
 	if w.Timeout == 0 {

@@ -106,6 +106,8 @@ type Workload struct {
 	OneShot bool
 	Cost    time.Duration
 	Timeout time.Duration
+	// HookTimeout ends a command of Setup, Prepare, Conclude or Cleanup; 0 means an hour.
+	HookTimeout time.Duration
 	// Memory is how many runs of their own the memory measurement gets.
 	Memory int
 	// CPUs pins the command to these processors.

@@ -25,8 +25,8 @@ func (w Workload) check() error {
 		return fmt.Errorf("a number of runs is negative (min %d, max %d, warm-up %d, memory %d)", w.Min, w.Max, w.Warmup, w.Memory)
 	case w.Max > 0 && w.Max < w.Min:
 		return fmt.Errorf("at least %d runs and at most %d cannot both be", w.Min, w.Max)
-	case w.Budget < 0 || w.Cost < 0 || w.Timeout < 0:
-		return fmt.Errorf("a time is negative (budget %s, cost %s, timeout %s)", w.Budget, w.Cost, w.Timeout)
+	case w.Budget < 0 || w.Cost < 0 || w.Timeout < 0 || w.HookTimeout < 0:
+		return fmt.Errorf("a time is negative (budget %s, cost %s, timeout %s, of hooks %s)", w.Budget, w.Cost, w.Timeout, w.HookTimeout)
 	}
 	for _, dir := range w.Fresh {
 		if !belowWork(dir) {

@@ -64,11 +64,7 @@ func planRefs(ctx context.Context, o refOptions, older, newer string) (p refPlan
 		return p, err
 	}
 	p.rules.comparer.Suite = o.suite
-	for name := range strings.SplitSeq(o.allow, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			p.policy.AllowUnmeasured = append(p.policy.AllowUnmeasured, name)
-		}
-	}
+	p.policy.AllowUnmeasured = items(o.allow)
 	if p.bench, err = duration("benchBudget", o.benchBudget); err != nil {
 		return p, err
 	}

@@ -119,7 +119,12 @@ func TestCompareRefs(t *testing.T) {
 	c.write(t, "count.sh", "while ;\n")
 	c.run(t, "compareRefs", "HEAD", "WORKTREE").want(t, perf.ExitFailure, "WORKTREE: build failed", "yntax error")
 	c.run(t, "compareRefs", "HEAD", "nowhere").want(t, perf.ExitFailure, `there is no commit "nowhere"`)
-	c.run(t, "compareRefs", "HEAD", "HEAD", "-workload=cuont").want(t, perf.ExitUsage, `did you mean "count"?`)
+	kept := len(results(t, c.dir))
+	typo := c.run(t, "compareRefs", "HEAD", "HEAD", "-workload=cuont")
+	typo.want(t, perf.ExitUsage, `did you mean "count"?`)
+	if typo.stdout != "" || len(results(t, c.dir)) != kept {
+		t.Errorf("a call that makes no sense has left a result, or printed\n%s", typo.stdout)
+	}
 	c.run(t, "compareRefs", "HEAD", "HEAD", "-rebuilds=-1").want(t, perf.ExitUsage, "-rebuilds=-1")
 	c.run(t, "compareRefs", "HEAD", "HEAD", "-workload=BenchmarkNone").want(t, perf.ExitFailure, "nothing was compared")
 }

@@ -79,16 +79,24 @@ func choose(ctx context.Context, o options) (c choice, err error) {
 	return c, err
 }
 
+// items are the words of a comma list, such as -allowUnmeasured.
+func items(list string) []string {
+	var out []string
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
 // objectives resolves a comma list of names of objectives.
 func objectives(s suite.Suite, list string) ([]string, error) {
 	var names, out []string
 	for _, o := range s.Objectives {
 		names = append(names, o.Name)
 	}
-	for item := range strings.SplitSeq(list, ",") {
-		if item = strings.TrimSpace(item); item == "" {
-			continue
-		}
+	for _, item := range items(list) {
 		name, err := suite.Resolve("objective", item, names)
 		if err != nil {
 			return nil, err
@@ -228,6 +236,13 @@ func (r *run) engine(ctx context.Context, s suite.Suite, steps []suite.Step) err
 	return e.Run(ctx, steps, r.result)
 }
 
+// senseless reports whether the call turned out to make no sense before anything was
+// measured, as where a ref has no workload of the name that is asked for. Such a run is no
+// run: there is nothing to keep or to report.
+func (r *run) senseless(err error) bool {
+	return perf.ExitStatus(err) == perf.ExitUsage && len(r.result.Workloads)+len(r.result.Comparisons) == 0
+}
+
 // finish removes what the run built, saves the result, prints it and returns the
 // error that carries the exit status. What was measured before an interruption or an
 // error is saved and printed like the rest.
@@ -242,6 +257,9 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 		locate(".", r.result.Workloads)
 	} else {
 		locateObjectives(".", r.result.Objectives)
+	}
+	if r.senseless(err) {
+		return bare(errors.Join(err, os.RemoveAll(r.dir)))
 	}
 	r.result.Exit = perf.WorstExit(r.exit(r.result), perf.ExitStatus(err))
 	path, werr := r.store.Write(r.result)

@@ -179,7 +179,7 @@ func Time(ctx context.Context, command string,
 	cpu *string, /* pin to these processors, as 1 or 0,1 */
 	shell *bool, /* run the command by the system's shell */
 	memory *int, /* runs that measure memory; default 1, 0 leaves them out */
-	timeout *string, /* end a run after this time, as 10s */
+	timeout *string, /* end a run, and each command around it, after this time, as 10s */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {
 	return timed(ctx, timeOptions{
@@ -215,7 +215,7 @@ func Compare(ctx context.Context, old, new string,
 	cleanup *string, /* command run once at the end */
 	cpu *string, /* pin to these processors, as 1 or 0,1 (default: a quiet one for what computes on one thread) */
 	shell *bool, /* run the commands by the system's shell */
-	timeout *string, /* end a run after this time, as 10s */
+	timeout *string, /* end a run, and each command around it, after this time, as 10s */
 	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the result as JSON to stdout, and nothing else there */
 ) error {

@@ -75,6 +75,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"benchmarks", "-only=cli startup,nothing"}, []string{`unknown workload "nothing"`}},
 		{[]string{"benchmarks", "-mode=fast"}, []string{`unknown mode "fast"`, "quick, full"}},
 		{[]string{"benchmarks", "-set=memroy=1MB"}, []string{`did you mean "memory"?`}},
+		{[]string{"benchmarks", "-set=memory=1MB,mem=2MB"}, []string{"set twice"}},
 		{[]string{"benchmarks", "-set=memory=lots"}, []string{`"lots" is not a number`}},
 		{[]string{"benchmarks", "-set=memory=2s"}, []string{"-set", "memory"}},
 		{[]string{"benchmarks", "-set=memory=2MB/1MB"}, []string{"stricter"}},

@@ -13,6 +13,7 @@ import (
 // administrator does and as the kernel does. All of them end and say so; once the engine
 // is there again, what they left is removed, and the connection from before works.
 func TestEngineStops(t *testing.T) {
+	t.Parallel()
 	n := 12
 	if os.Getenv("PERF_LONG") != "" {
 		n = 100

@@ -22,12 +22,7 @@ func init() {
 }
 
 // engineSettings are those of the docker command.
-func engineSettings() container.Settings {
-	return container.Settings{
-		Host: os.Getenv("DOCKER_HOST"), TLSVerify: os.Getenv("DOCKER_TLS_VERIFY") != "", CertPath: os.Getenv("DOCKER_CERT_PATH"),
-		APIVersion: os.Getenv("DOCKER_API_VERSION"), Context: os.Getenv("DOCKER_CONTEXT"), ConfigDir: os.Getenv("DOCKER_CONFIG"),
-	}
-}
+func engineSettings() container.Settings { return container.SettingsFrom(os.Getenv) }
 
 // engine is the container engine as a run uses it.
 type engine struct {

@@ -2,6 +2,8 @@ package perfdata
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -180,4 +182,27 @@ func (s *symbols) demangled(name string) string {
 		s.names[name] = out
 	}
 	return out
+}
+
+// prepare reads, on all processors, what the addresses need. frames finds the same without
+// it, one unit after the other.
+func (s *symbols) prepare(addresses []uint64) {
+	s.symbolTable()
+	d := s.debugInfo()
+	if d == nil {
+		return
+	}
+	byUnit := map[*dwarfUnit][]uint64{}
+	for _, a := range addresses {
+		if u := d.unitOf(a); u != nil {
+			byUnit[u] = append(byUnit[u], a)
+		}
+	}
+	units := slices.Collect(maps.Keys(byUnit))
+	inParallel(len(units), func(i int) {
+		var into []Frame
+		for _, a := range byUnit[units[i]] {
+			into = d.frames(a, into[:0])
+		}
+	})
 }

@@ -113,6 +113,8 @@ func goName(name string) string {
 	out := make([]rune, 0, len(name))
 	for _, c := range name {
 		switch c {
+		case '·':
+			out = append(out, '.')
 		case '[':
 			depth++
 		case ']':

@@ -16,6 +16,7 @@ type symbols struct {
 
 	debugOnce sync.Once
 	debug     *object // nil: none
+	shared    *object // what several debug files share; nil: nothing
 	tableOnce sync.Once
 	table     *symbolTable
 	dwarfOnce sync.Once
@@ -37,8 +38,10 @@ func newSymbols(o *object, open Opener) *symbols {
 // Close closes the debug files. No question may be open or follow.
 func (s *symbols) Close() error {
 	var errs []error
-	if s.debug != nil {
-		errs = append(errs, s.debug.Close())
+	for _, o := range []*object{s.debug, s.shared} {
+		if o != nil {
+			errs = append(errs, o.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -158,6 +161,15 @@ func (s *symbols) debugInfo() *dwarfData {
 		var err error
 		s.dwarf, err = openDWARF(o)
 		s.fault(err)
+		if s.dwarf == nil {
+			return
+		}
+		s.shared, err = findShared(o, s.open)
+		s.fault(err)
+		if s.shared != nil {
+			s.dwarf.alt, err = openDWARF(s.shared)
+			s.fault(err)
+		}
 	})
 	return s.dwarf
 }

@@ -89,7 +89,7 @@ func BenchmarkFrames(b *testing.B) {
 	addresses := bigAddresses(b, program)
 	frames := 0
 	b.Run("perfdata", func(b *testing.B) {
-		var before, after runtime.MemStats
+		var before, after, live runtime.MemStats
 		for b.Loop() {
 			f, err := OpenFile(program)
 			if err != nil {
@@ -110,6 +110,8 @@ func BenchmarkFrames(b *testing.B) {
 				frames += len(into)
 			}
 			runtime.ReadMemStats(&after)
+			runtime.GC()
+			runtime.ReadMemStats(&live)
 			if faults := s.faults(); len(faults) > 0 {
 				b.Fatal(faults)
 			}
@@ -118,6 +120,7 @@ func BenchmarkFrames(b *testing.B) {
 		b.ReportMetric(float64(frames), "frames")
 		b.ReportMetric(float64(len(addresses)), "addresses")
 		b.ReportMetric(float64(after.HeapInuse-min(before.HeapInuse, after.HeapInuse))/1e6, "heap-MB")
+		b.ReportMetric(float64(live.HeapAlloc-min(before.HeapAlloc, live.HeapAlloc))/1e6, "live-MB")
 		b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/1e6, "alloc-MB")
 	})
 	b.Run("addr2line", func(b *testing.B) {

@@ -98,16 +98,16 @@ type TriageLimit struct {
 
 // A TriageProfile is one profile that was recorded, with its classes.
 type TriageProfile struct {
-	Kind    string        `json:"kind"`   // cpu, off-cpu
-	Folder  string        `json:"folder"` // where it lies, with slashes
-	Samples int64         `json:"samples"`
-	Idle    float64       `json:"idle"` // share of threads that had nothing to do; in no class
-	Init    float64       `json:"init"` // share of stacks in initialisation, before the program's own work
+	Kind    string  `json:"kind"`   // cpu, off-cpu
+	Folder  string  `json:"folder"` // where it lies, with slashes
+	Samples int64   `json:"samples"`
+	Idle    float64 `json:"idle"` // share of threads that had nothing to do; in no class
+	Init    float64 `json:"init"` // share of stacks in initialisation, before the program's own work
 	// Run is what the classes divide, in seconds of one run. Preempted, of a profile of waits,
 	// is the time of one run in which threads could have run, and other work had the CPU.
-	Run       float64 `json:"run"`
-	Preempted float64 `json:"preempted,omitempty"`
-	Classes []TriageClass `json:"classes"`
+	Run       float64       `json:"run"`
+	Preempted float64       `json:"preempted,omitempty"`
+	Classes   []TriageClass `json:"classes"`
 }
 
 // A TriageClass is a class of bottleneck with its share, from 0 to 1, and the functions that

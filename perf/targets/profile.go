@@ -170,7 +170,7 @@ func (t *profileTask) workloads() []string {
 func recordable(s suite.Suite) []string {
 	var out []string
 	for _, w := range s.Workloads {
-		if len(w.Command.Args) > 0 && w.Watch == nil && w.Criterion == "" {
+		if len(w.Command.Args) > 0 && w.Watch == nil {
 			out = append(out, w.Name)
 		}
 	}

@@ -2,6 +2,7 @@ package targets
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,26 +45,27 @@ func Triage(ctx context.Context,
 	workload *string, /* the workload to look at (default: the one that shows most) */
 	cmd *string, /* a command to look at instead */
 	sizes *string, /* with -cmd: comma list of numbers, each of which takes the place of {n} in the command */
+	budget *string, /* time for the runs of each part; default 5s */
 	report *string, /* KIND=FILE,... writes reports: md, json */
 	json *bool, /* print the triage as JSON to stdout, and nothing else there */
 ) error {
-	return triaged(ctx, triageOptions{profileOptions{workload: str(workload), cmd: str(cmd), containers: true}, str(sizes), str(report), is(json)})
+	return triaged(ctx, triageOptions{profileOptions{workload: str(workload), cmd: str(cmd), containers: true}, str(sizes), str(budget), str(report), 0, is(json)})
 }
 
 // triageOptions are the flags of the target.
 type triageOptions struct {
 	profileOptions
-	sizes, report string
-	json          bool
+	sizes, budget, report string
+	time                  time.Duration // what budget says
+	json                  bool
 }
 
-// What a triage spends: about how long the runs that count take, how many they are, and how
-// long each part of the scale may take. What takes longer than scaleMost is not scaled.
+// What a triage spends: how long the runs that count take unless -budget says so, and how
+// many they are; and how long a run may take that is repeated for its scale.
 const (
 	triageTime  = 5 * time.Second
 	triageLeast = 4
 	triageMost  = 20
-	scaleTime   = 20 * time.Second
 	scaleMost   = 20 * time.Second
 )
 
@@ -75,6 +77,10 @@ func triaged(ctx context.Context, o triageOptions) error {
 	if err != nil {
 		return bare(err)
 	}
+	if o.time, err = duration("budget", o.budget); err != nil {
+		return bare(err)
+	}
+	o.time = cmp.Or(o.time, triageTime)
 	commands, err := o.sized()
 	if err != nil {
 		return bare(err)
@@ -90,7 +96,7 @@ func triaged(ctx context.Context, o triageOptions) error {
 	if err != nil {
 		return bare(err)
 	}
-	look := &triage{profiling: p, commands: commands, about: experiment.Triage{
+	look := &triage{profiling: p, commands: commands, budget: o.time, about: experiment.Triage{
 		ID: p.id, Created: time.Now().UTC().Truncate(time.Microsecond), Tool: perf.Tool{Version: version()}}}
 	p.each = look.workload
 	err = p.record(ctx)
@@ -151,6 +157,7 @@ func triageReports(flag string) (map[string]string, error) {
 type triage struct {
 	*profiling
 	commands []sizedCommand
+	budget   time.Duration // for the runs of each part
 	about    experiment.Triage
 }
 
@@ -233,13 +240,13 @@ func (t *triage) alone(ctx context.Context, step suite.Step, r experiment.Runner
 		if err != nil {
 			return err
 		}
-		if !warm && o.Wall < triageTime {
+		if !warm && o.Wall < t.budget {
 			warm = true
 			continue
 		}
 		runs = append(runs, o)
 		spent := time.Since(began)
-		if step.OneShot || spent > triageTime && len(runs) >= triageLeast || spent > scaleMost {
+		if step.OneShot || spent > t.budget && len(runs) >= triageLeast || spent > scaleMost {
 			break
 		}
 	}
@@ -274,6 +281,9 @@ func (t *triage) profiles(ctx context.Context, step suite.Step, processes experi
 		kinds = append(kinds, profiler.KindOffCPU)
 	}
 	o := t.recorder(step, usage{wall: u.Wall, cpu: u.CPU(), delay: u.Delay})
+	if o.Repeat > 1 { // of whole runs, as many as fit into twice the budget: a share needs samples
+		o.Repeat = max(1, min(maxRepeats, int(2*t.budget.Seconds()/max(u.Wall, 1e-4))))
+	}
 	for _, kind := range kinds {
 		t.status.Announce(fmt.Sprintf("%s: recording a profile (%s)", step.Name, kind))
 		err := processes.Record(ctx, step, func(ctx context.Context, c measure.Command) error {
@@ -329,8 +339,8 @@ func (t *triage) scale(ctx context.Context, step suite.Step, processes experimen
 		t.unknown("scale", fmt.Errorf("a run takes %s, which is too long to make many of them", perf.Second.Format(u.Wall)))
 		return
 	}
-	o := experiment.ScaleOptions{Runs: 3, Budget: scaleTime}
-	if u.Wall > scaleMost.Seconds()/10 {
+	o := experiment.ScaleOptions{Runs: 3, Budget: 4 * t.budget}
+	if u.Wall > 0.4*t.budget.Seconds() {
 		o.Runs = 1
 	}
 	run, err := processes.AtOnce(step)

@@ -3,6 +3,7 @@ package experiment
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -155,14 +156,34 @@ const (
 func (t *Triage) Encode() ([]byte, error) {
 	c := *t
 	c.Schema = TriageSchema
-	c.Profiles, c.Symptoms, c.Classes, c.Strategies, c.Unknown = list(c.Profiles), list(c.Symptoms), list(c.Classes), list(c.Strategies), list(c.Unknown)
+	c.Profiles, c.Symptoms, c.Classes, c.Strategies, c.Unknown = list(c.Profiles), list(c.Symptoms), withLeaders(c.Classes), list(c.Strategies), list(c.Unknown)
+	c.Profiles = slices.Clone(c.Profiles)
+	for i := range c.Profiles {
+		c.Profiles[i].Classes = withLeaders(c.Profiles[i].Classes)
+	}
+	c.Strategies = slices.Clone(c.Strategies)
+	for i := range c.Strategies {
+		c.Strategies[i].Evidence = list(c.Strategies[i].Evidence)
+	}
 	c.Scale.Parallel, c.Scale.Sizes = list(c.Scale.Parallel), list(c.Scale.Sizes)
 	c.Environment.Limits, c.Workload.Command = list(c.Environment.Limits), list(c.Workload.Command)
+	if c.Environment.Machine.Toolchain == nil {
+		c.Environment.Machine.Toolchain = map[string]string{}
+	}
 	data, err := json.MarshalIndent(&c, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encoding triage %s: %w", t.ID, err)
 	}
 	return append(data, '\n'), nil
+}
+
+// withLeaders is the classes with a list of leaders each, which may be empty.
+func withLeaders(classes []TriageClass) []TriageClass {
+	out := append([]TriageClass{}, classes...)
+	for i := range out {
+		out[i].Leaders = list(out[i].Leaders)
+	}
+	return out
 }
 
 func list[T any](s []T) []T {

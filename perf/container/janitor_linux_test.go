@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,8 +114,32 @@ func (p *privateEngine) remove(t *testing.T) {
 	}
 }
 
-// TestJanitorEngineReturns kills engine and run; the engine comes back a few seconds
-// later.
+// refuse stands in for an engine that is gone until somebody has looked for it n times.
+func (p *privateEngine) refuse(t *testing.T, n int) {
+	t.Helper()
+	path := filepath.Join(p.dir, "s")
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // SIGKILL has left it
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // which removes it
+	if err := l.SetDeadline(time.Now().Add(JanitorLimit)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatalf("nobody has looked for the engine more than %d times: %v", i, err)
+		}
+		_ = conn.Close()
+	}
+}
+
+// TestJanitorEngineReturns kills engine and run; the engine comes back when the janitor has
+// not found it a few times.
 func TestJanitorEngineReturns(t *testing.T) {
 	t.Parallel()
 	p := newPrivateEngine(t)
@@ -127,7 +152,7 @@ func TestJanitorEngineReturns(t *testing.T) {
 	}
 	_, _ = io.Copy(io.Discard, run.out)
 	began := time.Now()
-	<-time.After(3 * time.Second) // the janitor finds no engine meanwhile
+	p.refuse(t, 3)
 	engine := p.start(t)
 	waitFor(t, "the end of the janitor", JanitorLimit, func() bool {
 		_, exists := thisHost().process(run.janitor)

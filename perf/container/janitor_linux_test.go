@@ -88,6 +88,20 @@ func (p *privateEngine) stop(t testing.TB, sig syscall.Signal) {
 	p.cmd = nil
 }
 
+// endContainerd ends the containerd that dockerd had started, by its own notes, and waits
+// for it: a new dockerd that meets it dying waits for it in vain.
+func (p *privateEngine) endContainerd(t *testing.T) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(p.dir, "exec/containerd/containerd.pid"))
+	if err != nil {
+		return // it has ended, and taken the note along
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+		waitFor(t, "the end of containerd", time.Minute, func() bool { return syscall.Kill(pid, 0) != nil })
+	}
+}
+
 // remove ends what the engine started, by its own notes, and removes its folders.
 func (p *privateEngine) remove(t *testing.T) {
 	if t.Failed() {
@@ -97,12 +111,7 @@ func (p *privateEngine) remove(t *testing.T) {
 	}
 	p.stop(t, syscall.SIGTERM)
 	_ = p.log.Close()
-	if data, err := os.ReadFile(filepath.Join(p.dir, "exec/containerd/containerd.pid")); err == nil {
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && pid > 1 {
-			_ = syscall.Kill(pid, syscall.SIGTERM)
-			waitFor(t, "the end of containerd", time.Minute, func() bool { return syscall.Kill(pid, 0) != nil })
-		}
-	}
+	p.endContainerd(t)
 	mounts, _ := os.ReadFile("/proc/self/mounts")
 	for _, line := range strings.Split(string(mounts), "\n") {
 		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], p.dir+"/") {
@@ -153,6 +162,7 @@ func TestJanitorEngineReturns(t *testing.T) {
 	_, _ = io.Copy(io.Discard, run.out)
 	began := time.Now()
 	p.refuse(t, 3)
+	p.endContainerd(t)
 	engine := p.start(t)
 	waitFor(t, "the end of the janitor", JanitorLimit, func() bool {
 		_, exists := thisHost().process(run.janitor)

@@ -11,11 +11,16 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/container"
 	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
-// A run that is killed leaves its containers to this program, executed once more.
+// A run that is killed leaves its containers and its processes to this program, executed
+// once more.
 func init() {
+	if status, ok := measure.WardenMain(os.Getenv(measure.WardenEnv)); ok {
+		os.Exit(status)
+	}
 	if status, ok := container.JanitorMain(os.Getenv(container.JanitorEnv)); ok {
 		os.Exit(status)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// ownVDSO copies the object that the kernel maps into this process.
-func ownVDSO(t *testing.T) []byte {
+// copyOfVDSO copies the object that the kernel maps into this process.
+func copyOfVDSO(t *testing.T) []byte {
 	t.Helper()
 	maps, err := os.Open("/proc/self/maps")
 	if err != nil {
@@ -41,7 +41,7 @@ func ownVDSO(t *testing.T) []byte {
 
 // TestTableOfVDSO: each function that the kernel offers has rows.
 func TestTableOfVDSO(t *testing.T) {
-	o := mustOpenObject(t, writeTemp(t, ownVDSO(t)))
+	o := mustOpenObject(t, writeTemp(t, copyOfVDSO(t)))
 	defer o.Close()
 	table, err := loadUnwindTable(o)
 	if unwindable(o.elf) != nil {

@@ -6,15 +6,20 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 )
 
 // Test runs all tests, with the race detector where there is a C compiler.
+//
+// Packages that measure, or use a container engine, are tested one after another, so
+// that they do not disturb each other; the others before them, beside each other.
 //
 // A test that lacks a tool is skipped, and the skips are listed at the end with
 // their reasons. PERF_REQUIRE=docker,perf,... turns the skips for want of these
@@ -29,7 +34,7 @@ func Test(ctx context.Context,
 	run *string, /* only the tests that match this regular expression */
 	pkg *string, /* only these packages; default ./... */
 	short *bool, /* leave out what takes long */
-	jobs *int, /* how many packages are tested at once; default as go test */
+	jobs *int, /* how many packages that measure nothing are tested at once; default as go test */
 ) error {
 	args := []string{"test", "-json", "-tags=mage", "-timeout=20m"}
 	if hasRace(ctx) {
@@ -41,14 +46,57 @@ func Test(ctx context.Context,
 	if short != nil && *short {
 		args = append(args, "-short")
 	}
-	if jobs != nil {
-		args = append(args, fmt.Sprintf("-p=%d", *jobs))
-	}
-	packages := "./..."
+	patterns := "./..."
 	if pkg != nil {
-		packages = *pkg
+		patterns = *pkg
 	}
-	return goTest(ctx, append(args, packages))
+	quiet, measuring, err := split(ctx, patterns)
+	if err != nil {
+		return err
+	}
+	t := newTally(os.Stdout)
+	var errs []error
+	if len(quiet) > 0 {
+		at := args
+		if jobs != nil {
+			at = append(slices.Clone(args), fmt.Sprintf("-p=%d", *jobs))
+		}
+		errs = append(errs, goTest(ctx, t, append(slices.Clone(at), quiet...)))
+	}
+	if len(measuring) > 0 && ctx.Err() == nil {
+		errs = append(errs, goTest(ctx, t, append(append(slices.Clone(args), "-p=1"), measuring...)))
+	}
+	t.summary()
+	if err := errors.Join(errs...); err != nil || t.passed > 0 {
+		return err
+	}
+	return fmt.Errorf("no test ran in %s", patterns)
+}
+
+// besides are the packages whose tests neither measure time or memory nor use a container
+// engine. A package that is not among them is tested alone.
+var besides = []string{
+	"perf", "perf/suite", "perf/stats", "perf/stats/proof", "perf/benchio", "perf/profileio", "perf/perfdata", "perf/calltree",
+	"perf/flamegraph", "perf/baseline", "perf/report", "perf/container/probe", "perf/internal/testenv", "perf/internal/clnrmtest", "magefiles",
+}
+
+// split lists the packages that patterns match: those of besides, and the others.
+func split(ctx context.Context, patterns string) (quiet, measuring []string, err error) {
+	list := exec.CommandContext(ctx, "go", "list", "-tags=mage", "-f={{.Module.Path}} {{.ImportPath}}", patterns)
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing the packages of %s: %w", patterns, err)
+	}
+	for line := range strings.Lines(string(out)) {
+		module, path, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if slices.Contains(besides, strings.TrimPrefix(path, module+"/")) {
+			quiet = append(quiet, path)
+		} else {
+			measuring = append(measuring, path)
+		}
+	}
+	return quiet, measuring, nil
 }
 
 // hasRace reports whether the race detector can be linked.
@@ -62,8 +110,8 @@ func hasRace(ctx context.Context) bool {
 	return err == nil
 }
 
-// goTest runs the go command and reports what its tests did.
-func goTest(ctx context.Context, args []string) error {
+// goTest runs the go command and adds what its tests did to the tally.
+func goTest(ctx context.Context, t *tally, args []string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
@@ -73,19 +121,11 @@ func goTest(ctx context.Context, args []string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting go test: %w", err)
 	}
-	t := newTally(os.Stdout)
 	readErr := t.read(events)
-	waitErr := cmd.Wait()
-	t.summary()
-	switch {
-	case waitErr != nil:
-		return fmt.Errorf("go test: %w", waitErr)
-	case readErr != nil:
-		return readErr
-	case t.passed == 0:
-		return fmt.Errorf("no test ran: go %s", strings.Join(args, " "))
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("go test: %w", err)
 	}
-	return nil
+	return readErr
 }
 
 // event is a line of go test -json (go doc test2json).

@@ -191,3 +191,33 @@ func (t *Tree) UnknownShare() float64 {
 	}
 	return t.Share(weight)
 }
+
+// Through returns the weight of the stacks on which any frame is such a one. A stack counts
+// once, however many of its frames are.
+func (t *Tree) Through(is func(Frame) bool) int64 {
+	if t.Inverted {
+		t = t.Invert()
+	}
+	var weight int64
+	for at := int32(1); int(at) < len(t.Nodes); {
+		n := &t.Nodes[at]
+		if is(t.Frames[n.Frame]) {
+			weight += n.Cum
+			at = n.End
+			continue
+		}
+		at++
+	}
+	return weight
+}
+
+// IsInit reports whether a frame initialises a program, before its own work begins:
+// variables and init functions of Go packages, constructors of C and C++.
+func IsInit(f Frame) bool {
+	name := bareName(f.Label())
+	switch name {
+	case "runtime.doInit", "runtime.doInit1", "call_init", "__libc_csu_init", "__do_global_ctors_aux":
+		return true
+	}
+	return strings.HasPrefix(name, "_GLOBAL__sub_I_") || strings.HasPrefix(name, "__static_initialization_and_destruction")
+}

@@ -1,15 +1,20 @@
 package container
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
 // BenchmarkLifecycle compares Lifecycle with the floor: the four requests that a
@@ -31,7 +36,7 @@ func BenchmarkLifecycle(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	s := probeSpec(a)
+	s := probeSpec(b, a)
 	var floors, totals, walls, moreTotal, moreWall, own []float64
 	for b.Loop() {
 		var floor, total, wall time.Duration
@@ -73,7 +78,7 @@ func bareLifecycle(b *testing.B, c *client.Client, image string) time.Duration {
 	b.Helper()
 	ctx, grace := context.Background(), 5
 	began := time.Now()
-	made, err := c.ContainerCreate(ctx, &container.Config{Image: image, Labels: testLabels()}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
+	made, err := c.ContainerCreate(ctx, &container.Config{Image: image, Labels: containerLabels(b)}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
 	if err == nil {
 		err = c.ContainerStart(ctx, made.ID, container.StartOptions{})
 	}
@@ -87,6 +92,124 @@ func bareLifecycle(b *testing.B, c *client.Client, image string) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Since(began)
+}
+
+// crowd is how many lifecycles BenchmarkThroughput runs at once.
+const crowd = 100
+
+// BenchmarkThroughput compares a hundred lifecycles at once with as many loops of bare
+// requests, in random order in every iteration. Reported are the medians of lifecycles
+// a second, and of the ratio in percent: the bound is 95, the goal 98. An iteration takes
+// a minute.
+func BenchmarkThroughput(b *testing.B) {
+	e := realEngine(b)
+	a := probeImage(b, e)
+	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	s := probeSpec(b, a)
+	s.ReadyTimeout, s.Grace = 5*time.Minute, time.Minute
+	var bare, ours, ratios []float64
+	for b.Loop() {
+		var raw, full float64
+		both := []func(){
+			func() { raw = throughput(func() { bareLifecycle(b, c, a.Name) }) },
+			func() {
+				full = throughput(func() {
+					if _, err := Lifecycle(b.Context(), e, s); err != nil {
+						b.Error(err)
+					}
+				})
+			},
+		}
+		rand.Shuffle(2, func(i, j int) { both[i], both[j] = both[j], both[i] })
+		both[0]()
+		both[1]()
+		bare, ours, ratios = append(bare, raw), append(ours, full), append(ratios, 100*full/raw)
+	}
+	b.ReportMetric(0, "ns/op") // of both together: it says nothing
+	b.ReportMetric(median(bare), "bare/s")
+	b.ReportMetric(median(ours), "ours/s")
+	b.ReportMetric(median(ratios), "%-of-bare")
+}
+
+// throughput runs something a hundred times at once.
+func throughput(f func()) float64 {
+	began := time.Now()
+	var all sync.WaitGroup
+	for range crowd {
+		all.Go(f)
+	}
+	all.Wait()
+	return crowd / time.Since(began).Seconds()
+}
+
+// BenchmarkDockerRun compares "docker run --rm" with the same work by an Engine: the
+// program says a line and ends by itself, the line is read, and the container's removal
+// is awaited. Both are done in every iteration, in random order.
+func BenchmarkDockerRun(b *testing.B) {
+	docker := testenv.Tool(b, "docker")
+	e := realEngine(b)
+	a := probeImage(b, e)
+	var command, ours, more []float64
+	for b.Loop() {
+		var run, own time.Duration
+		both := []func(){
+			func() {
+				began := time.Now()
+				out, err := exec.CommandContext(b.Context(), docker, "run", "--rm", "--network=none", a.Name, "-say=hello", "-exit=0").CombinedOutput()
+				run = time.Since(began)
+				if err != nil || string(out) != "hello\n" {
+					b.Errorf("docker run: %v: %q", err, out)
+				}
+			},
+			func() {
+				began := time.Now()
+				runToEnd(b, e, Config{Image: a.Name, Network: "none", Labels: containerLabels(b), Args: []string{"-say=hello", "-exit=0"}})
+				own = time.Since(began)
+			},
+		}
+		rand.Shuffle(2, func(i, j int) { both[i], both[j] = both[j], both[i] })
+		both[0]()
+		both[1]()
+		command, ours = append(command, milliseconds(run)), append(ours, milliseconds(own))
+		more = append(more, 100*(run-own).Seconds()/own.Seconds())
+	}
+	low, high := medianInterval(more)
+	b.ReportMetric(0, "ns/op") // of both together: it says nothing
+	b.ReportMetric(median(command), "docker-ms")
+	b.ReportMetric(median(ours), "ours-ms")
+	b.ReportMetric(median(more), "docker-%-more")
+	b.ReportMetric(low, "docker-%-low")
+	b.ReportMetric(high, "docker-%-high")
+}
+
+// runToEnd runs a program that says hello and ends.
+func runToEnd(b *testing.B, e Engine, c Config) {
+	b.Helper()
+	ctx := b.Context()
+	var out bytes.Buffer
+	id, err := e.Create(ctx, c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := e.Attach(ctx, id, &out, &out)
+	if err == nil {
+		err = e.Start(ctx, id)
+	}
+	code := 0
+	if err == nil {
+		code, err = e.Wait(ctx, id)
+	}
+	if err == nil {
+		<-a.Done()
+		err = e.Remove(ctx, id)
+	}
+	if err != nil || code != 0 || out.String() != "hello\n" {
+		b.Fatalf("exit status %d, %v: %q", code, err, out.String())
+	}
 }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }

@@ -20,8 +20,8 @@ import (
 const connectTimeout = 5 * time.Second
 
 // Settings say which engine to use. The zero value means what the docker command
-// uses when nothing is set. Callers fill it in from the variables that the comments
-// name; this package reads no environment.
+// uses when nothing is set. This package reads no environment: SettingsFrom is given
+// the variables that the comments name.
 type Settings struct {
 	Host       string // DOCKER_HOST: unix:///PATH, tcp://HOST:PORT, npipe:////./pipe/NAME
 	TLSVerify  bool   // DOCKER_TLS_VERIFY is set
@@ -32,6 +32,18 @@ type Settings struct {
 
 	Timeout time.Duration // for connecting; 0: 5 s
 }
+
+// SettingsFrom reads the variables of the docker command by a function such as
+// os.Getenv.
+func SettingsFrom(getenv func(name string) string) Settings {
+	return Settings{
+		Host: getenv("DOCKER_HOST"), TLSVerify: getenv("DOCKER_TLS_VERIFY") != "", CertPath: getenv("DOCKER_CERT_PATH"),
+		APIVersion: getenv("DOCKER_API_VERSION"), Context: getenv("DOCKER_CONTEXT"), ConfigDir: getenv("DOCKER_CONFIG"),
+	}
+}
+
+// Named reports whether a variable names the engine or a context of the docker command.
+func (s Settings) Named() bool { return s.Host != "" || s.Context != "" }
 
 // A ConnectError says why no engine could be used. It wraps ErrUnreachable.
 type ConnectError struct {

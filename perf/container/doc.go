@@ -8,6 +8,14 @@
 // file imports the Docker client, so that exchanging the client is a change of
 // that file.
 //
+// # One lifecycle
+//
+// [Lifecycle] times a container from its creation to its removal. It is ready when the
+// [Ready] of its [Spec] says so: a line of its output, a port, a command or the image's
+// health check; a [Preset] knows that of a service, and a [Pull] gets its image, never
+// unasked. [Where] divides the phases by the engine's events and by what an
+// [EngineWatch] saw its threads do; a [Control] is the same program without a container.
+//
 // Nothing here decides how often to measure or what a number means; that is for
 // perf/experiment and perf/stats. Processes on this machine are measured by
 // perf/measure.

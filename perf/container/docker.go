@@ -19,7 +19,6 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
-	"github.com/docker/docker/pkg/jsonmessage"
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
@@ -127,13 +126,13 @@ func (d *docker) PullImage(ctx context.Context, ref string, heard func(PullEvent
 	}
 	messages := json.NewDecoder(body)
 	for err == nil {
-		var m jsonmessage.JSONMessage
+		var m pullMessage
 		switch err = messages.Decode(&m); {
 		case err != nil:
-		case m.Error != nil:
-			err = m.Error
+		case m.Error != "":
+			err = errors.New(m.Error)
 		default:
-			heard(pullEvent(m))
+			heard(PullEvent{Layer: m.ID, Status: m.Status, Done: m.Progress.Current, Total: m.Progress.Total})
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -145,12 +144,11 @@ func (d *docker) PullImage(ctx context.Context, ref string, heard func(PullEvent
 	return d.failed(op, ref, errors.Join(err, body.Close()))
 }
 
-func pullEvent(m jsonmessage.JSONMessage) PullEvent {
-	e := PullEvent{Layer: m.ID, Status: m.Status}
-	if m.Progress != nil {
-		e.Done, e.Total = m.Progress.Current, m.Progress.Total
-	}
-	return e
+// A pullMessage is a line of the stream that answers a pull. The client's own type for it
+// comes with a terminal.
+type pullMessage struct {
+	ID, Status, Error string
+	Progress          struct{ Current, Total int64 } `json:"progressDetail"`
 }
 
 func (d *docker) TagImage(ctx context.Context, ref, name string) error {

@@ -27,7 +27,7 @@ func TestEngineOneContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	const name = "clnrm-perf-test-one"
-	id, err := e.Create(ctx, Config{Name: name, Image: a.Name, Labels: testLabels(), Network: "none", Args: []string{"-say=hello", "-memory=16"}})
+	id, err := e.Create(ctx, Config{Name: name, Image: a.Name, Labels: containerLabels(t), Network: "none", Args: []string{"-say=hello", "-memory=16"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +142,9 @@ func checkEvents(t *testing.T, e Engine, s *EventStream, stop func(), want Event
 }
 
 func TestAttachmentClose(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
-	id, err := e.Create(t.Context(), Config{Image: probeImage(t, e).Name, Labels: testLabels()})
+	id, err := e.Create(t.Context(), Config{Image: probeImage(t, e).Name, Labels: containerLabels(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

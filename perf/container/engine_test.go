@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -37,12 +38,26 @@ func testLabels() map[string]string {
 	return labels
 }
 
+// nameLabel marks the containers of one test, subtests included, so that tests which run
+// side by side do not take each other's for left behind.
+func nameLabel(t testing.TB) string {
+	name, _, _ := strings.Cut(t.Name(), "/")
+	return "io.github.seanchatmangpt.clnrm-perf.test-name=" + name
+}
+
+// containerLabels mark a container of a test. Images have no test's name, so that all
+// tests share one.
+func containerLabels(t testing.TB) map[string]string {
+	labels := testLabels()
+	key, value, _ := strings.Cut(nameLabel(t), "=")
+	labels[key] = value
+	return labels
+}
+
 // testImages counts the images, each of which has a name of its own.
 var testImages atomic.Int64
 
-func settingsOfEnvironment() Settings {
-	return Settings{Host: os.Getenv("DOCKER_HOST"), TLSVerify: os.Getenv("DOCKER_TLS_VERIFY") != "", CertPath: os.Getenv("DOCKER_CERT_PATH")}
-}
+func settingsOfEnvironment() Settings { return SettingsFrom(os.Getenv) }
 
 // realEngine connects to the engine of this machine, and sees to it that the test
 // leaves nothing on it.
@@ -73,7 +88,7 @@ func leftBehind(t testing.TB, e Engine) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	left, err := e.Containers(ctx, testLabel)
+	left, err := e.Containers(ctx, testLabel, nameLabel(t))
 	if err != nil {
 		t.Errorf("looking for what is left: %v", err)
 	}
@@ -83,6 +98,25 @@ func leftBehind(t testing.TB, e Engine) {
 			t.Error(err)
 		}
 	}
+}
+
+// allGone looks for what all tests together have left on the engine, once they have run.
+func allGone() error {
+	e, err := Connect(context.Background(), settingsOfEnvironment())
+	if err != nil {
+		return nil //nolint:nilerr // without an engine nothing was made
+	}
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	left, err := e.Containers(ctx, testLabel)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("%d containers are left, such as %s of %s", len(left), left[0].Name, left[0].Labels)
+	}
+	for _, c := range left {
+		err = errors.Join(err, e.Remove(ctx, c.ID))
+	}
+	return err
 }
 
 // probeBinary is the probe, built once in this test binary for the engine's system.
@@ -120,6 +154,6 @@ func probeImage(t testing.TB, e Engine) Archive {
 }
 
 // probeSpec is a lifecycle of the probe with the flags.
-func probeSpec(a Archive, flags ...string) Spec {
-	return Spec{Archive: &a, Grace: 5 * time.Second, Config: Config{Network: "none", Labels: testLabels(), Args: flags}}
+func probeSpec(t testing.TB, a Archive, flags ...string) Spec {
+	return Spec{Archive: &a, Grace: 5 * time.Second, Config: Config{Network: "none", Labels: containerLabels(t), Args: flags}}
 }

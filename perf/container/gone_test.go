@@ -111,7 +111,7 @@ func (p *proxy) hang() {
 // sweep removes what a test has left on purpose.
 func sweep(t *testing.T, e Engine) int {
 	t.Helper()
-	list, err := e.Containers(context.Background(), testLabel)
+	list, err := e.Containers(context.Background(), testLabel, nameLabel(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +124,9 @@ func sweep(t *testing.T, e Engine) int {
 }
 
 func TestLifecycleEngineGone(t *testing.T) {
+	t.Parallel()
 	real := realEngine(t)
-	s := probeSpec(probeImage(t, real))
+	s := probeSpec(t, probeImage(t, real))
 	for _, call := range []string{"create", "attach", "start", "stop", "remove"} {
 		e, p := behindProxy(t)
 		vanishing := interceptor{Engine: e, before: func(c string) {
@@ -148,8 +149,9 @@ func TestLifecycleEngineGone(t *testing.T) {
 }
 
 func TestLifecycleEngineHangs(t *testing.T) {
+	t.Parallel()
 	real := realEngine(t)
-	s := probeSpec(probeImage(t, real))
+	s := probeSpec(t, probeImage(t, real))
 	s.Timeout = time.Second
 	for _, call := range []string{"create", "attach", "start", "stop"} {
 		e, p := behindProxy(t)
@@ -174,6 +176,7 @@ func TestLifecycleEngineHangs(t *testing.T) {
 // TestStreamsEndWithTheirContext holds the streams of an engine that hangs against a
 // cancellation: the Docker client sets them up without regard to the context.
 func TestStreamsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
 	e, p := behindProxy(t)
 	p.hang()
 	for name, call := range map[string]func(context.Context) error{

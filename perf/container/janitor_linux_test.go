@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +88,20 @@ func (p *privateEngine) stop(t testing.TB, sig syscall.Signal) {
 	p.cmd = nil
 }
 
+// endContainerd ends the containerd that dockerd had started, by its own notes, and waits
+// for it: a new dockerd that meets it dying waits for it in vain.
+func (p *privateEngine) endContainerd(t *testing.T) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(p.dir, "exec/containerd/containerd.pid"))
+	if err != nil {
+		return // it has ended, and taken the note along
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+		waitFor(t, "the end of containerd", time.Minute, func() bool { return syscall.Kill(pid, 0) != nil })
+	}
+}
+
 // remove ends what the engine started, by its own notes, and removes its folders.
 func (p *privateEngine) remove(t *testing.T) {
 	if t.Failed() {
@@ -96,12 +111,7 @@ func (p *privateEngine) remove(t *testing.T) {
 	}
 	p.stop(t, syscall.SIGTERM)
 	_ = p.log.Close()
-	if data, err := os.ReadFile(filepath.Join(p.dir, "exec/containerd/containerd.pid")); err == nil {
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && pid > 1 {
-			_ = syscall.Kill(pid, syscall.SIGTERM)
-			waitFor(t, "the end of containerd", time.Minute, func() bool { return syscall.Kill(pid, 0) != nil })
-		}
-	}
+	p.endContainerd(t)
 	mounts, _ := os.ReadFile("/proc/self/mounts")
 	for _, line := range strings.Split(string(mounts), "\n") {
 		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], p.dir+"/") {
@@ -113,8 +123,32 @@ func (p *privateEngine) remove(t *testing.T) {
 	}
 }
 
-// TestJanitorEngineReturns kills engine and run; the engine comes back a few seconds
-// later.
+// refuse stands in for an engine that is gone until somebody has looked for it n times.
+func (p *privateEngine) refuse(t *testing.T, n int) {
+	t.Helper()
+	path := filepath.Join(p.dir, "s")
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // SIGKILL has left it
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // which removes it
+	if err := l.SetDeadline(time.Now().Add(JanitorLimit)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatalf("nobody has looked for the engine more than %d times: %v", i, err)
+		}
+		_ = conn.Close()
+	}
+}
+
+// TestJanitorEngineReturns kills engine and run; the engine comes back when the janitor has
+// not found it a few times.
 func TestJanitorEngineReturns(t *testing.T) {
 	t.Parallel()
 	p := newPrivateEngine(t)
@@ -127,7 +161,8 @@ func TestJanitorEngineReturns(t *testing.T) {
 	}
 	_, _ = io.Copy(io.Discard, run.out)
 	began := time.Now()
-	<-time.After(3 * time.Second) // the janitor finds no engine meanwhile
+	p.refuse(t, 3)
+	p.endContainerd(t)
 	engine := p.start(t)
 	waitFor(t, "the end of the janitor", JanitorLimit, func() bool {
 		_, exists := thisHost().process(run.janitor)

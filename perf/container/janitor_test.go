@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -30,7 +31,18 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	// Most of what runs side by side waits, for an engine or a time, and needs no processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	if err := allGone(); err != nil {
+		fmt.Println("FAIL: after all tests:", err)
+		status = 1
+	}
+	os.Exit(status)
 }
 
 // runConfig says what a run does that a test starts in a process of its own.

@@ -16,6 +16,7 @@ import (
 // TestJanitor ends a run in the ways in which runs end without having cleaned up.
 // Nothing of it may be left within 60 s, and its output must end at once.
 func TestJanitor(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a janitor waits for 10 s before it leaves")
 	}

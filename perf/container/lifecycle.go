@@ -427,14 +427,16 @@ func (l *lifecycle) unready(ctx context.Context, a *Attachment) error {
 }
 
 // split divides the time to ready by what the program says of its own beginning.
-func (l *lifecycle) split() {
+func (l *lifecycle) split() { l.splitByMain(l.engine.Info().SharesClock) }
+
+func (l *lifecycle) splitByMain(sharesClock bool) {
 	_, text, found := strings.Cut(l.out.line, " main=")
 	nanoseconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	main := time.Unix(0, nanoseconds)
 	switch {
 	case !found || err != nil:
 		l.phases.NoProgram = "the program does not say when its main function began"
-	case !l.engine.Info().SharesClock:
+	case !sharesClock:
 		l.phases.NoProgram = "the containers' clock is not this process's"
 	// By the wall clock, as the program has no other in common; it may have been set.
 	case main.UnixNano() < l.started.UnixNano() || main.UnixNano() > l.readyAt.UnixNano():

@@ -14,7 +14,7 @@ import (
 
 func TestLifecycle(t *testing.T) {
 	e := realEngine(t)
-	s := probeSpec(probeImage(t, e))
+	s := probeSpec(t, probeImage(t, e))
 	began := time.Now()
 	p, err := Lifecycle(t.Context(), e, s)
 	wall := time.Since(began)
@@ -50,9 +50,10 @@ func TestLifecycle(t *testing.T) {
 
 // TestLifecycleDelays sees that time goes where it is spent.
 func TestLifecycleDelays(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	a := probeImage(t, e)
-	p, err := Lifecycle(t.Context(), e, probeSpec(a, "-delay=400ms", "-stop-delay=500ms"))
+	p, err := Lifecycle(t.Context(), e, probeSpec(t, a, "-delay=400ms", "-stop-delay=500ms"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +69,9 @@ func TestLifecycleDelays(t *testing.T) {
 }
 
 func TestLifecycleIgnoresTerm(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
-	s := probeSpec(probeImage(t, e), "-ignore-term")
+	s := probeSpec(t, probeImage(t, e), "-ignore-term")
 	s.Grace = time.Second
 	p, err := Lifecycle(t.Context(), e, s)
 	if err != nil {
@@ -81,10 +83,11 @@ func TestLifecycleIgnoresTerm(t *testing.T) {
 }
 
 func TestLifecycleFails(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	a := probeImage(t, e)
 	with := func(change func(*Spec), flags ...string) Spec {
-		s := probeSpec(a, flags...)
+		s := probeSpec(t, a, flags...)
 		if change != nil {
 			change(&s)
 		}
@@ -138,11 +141,12 @@ func TestLifecycleFails(t *testing.T) {
 
 // TestLifecycleNameTaken sees that the container that has the name is left alone.
 func TestLifecycleNameTaken(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	a := probeImage(t, e)
-	s := probeSpec(a)
+	s := probeSpec(t, a)
 	s.Config.Name = "clnrm-perf-test-taken"
-	other, err := e.Create(t.Context(), Config{Image: a.Name, Name: s.Config.Name, Labels: testLabels()})
+	other, err := e.Create(t.Context(), Config{Image: a.Name, Name: s.Config.Name, Labels: containerLabels(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,8 +205,9 @@ func (i interceptor) Remove(ctx context.Context, id string) error {
 
 // TestLifecycleCancelled cancels at every step, before the call and in its middle.
 func TestLifecycleCancelled(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
-	s := probeSpec(probeImage(t, e))
+	s := probeSpec(t, probeImage(t, e))
 	for _, call := range []string{"create", "attach", "start", "stop", "remove"} {
 		for _, delay := range []time.Duration{0, 2 * time.Millisecond, 30 * time.Millisecond} {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -242,8 +247,9 @@ func (w writer) Write(b []byte) (int, error) { return w(b) }
 // TestLifecycleEndsByItself: the stop that follows would take no time, and be the
 // fastest sample of all.
 func TestLifecycleEndsByItself(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
-	p, err := Lifecycle(t.Context(), endsEarly{e}, probeSpec(probeImage(t, e)))
+	p, err := Lifecycle(t.Context(), endsEarly{e}, probeSpec(t, probeImage(t, e)))
 	var failed *LifecycleError
 	if !errors.As(err, &failed) || failed.Phase != "stop" || !strings.Contains(err.Error(), "by itself") {
 		t.Errorf("%+v, %v", p, err)
@@ -251,9 +257,10 @@ func TestLifecycleEndsByItself(t *testing.T) {
 }
 
 func TestLifecycleUse(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	a := probeImage(t, e)
-	s := probeSpec(a, "-memory=64", "-cpu=300ms")
+	s := probeSpec(t, a, "-memory=64", "-cpu=300ms")
 	s.Use = true
 	p, err := Lifecycle(t.Context(), e, s)
 	if err != nil {
@@ -305,9 +312,9 @@ func TestLifecycleLeaksNothing(t *testing.T) {
 	batch := func() {
 		var all sync.WaitGroup
 		for i := range 12 {
-			s := probeSpec(a)
+			s := probeSpec(t, a)
 			if i%3 == 2 {
-				s = probeSpec(a, "-exit=1")
+				s = probeSpec(t, a, "-exit=1")
 			}
 			all.Go(func() {
 				if _, err := Lifecycle(t.Context(), e, s); (err != nil) != (i%3 == 2) {

@@ -44,6 +44,7 @@ func TestRunRegular(t *testing.T) {
 // TestRunCancelled gives up in the middle of 30 creations, as Ctrl-C makes a run do.
 // What the engine creates afterwards is the janitor's.
 func TestRunCancelled(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a janitor waits for 10 s before it leaves")
 	}

@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// A registry serves one image by the OCI Distribution Specification, on the loopback
+// An imageRegistry serves one image by the OCI Distribution Specification, on the loopback
 // interface, from where engines pull without TLS.
-type registry struct {
+type imageRegistry struct {
 	server   *httptest.Server
 	manifest []byte
 	blobs    map[string][]byte // by digest
@@ -39,9 +39,9 @@ const (
 )
 
 // newRegistry makes an image of the layers, each a tar archive.
-func newRegistry(t *testing.T, path string, layers ...[]byte) *registry {
+func newRegistry(t *testing.T, path string, layers ...[]byte) *imageRegistry {
 	t.Helper()
-	r := &registry{blobs: map[string][]byte{}, ended: make(chan struct{})}
+	r := &imageRegistry{blobs: map[string][]byte{}, ended: make(chan struct{})}
 	add := func(kind string, b []byte) map[string]any {
 		sum := "sha256:" + digest(b)
 		r.blobs[sum] = b
@@ -86,7 +86,7 @@ func encoded(t *testing.T, v any) []byte {
 }
 
 // ServeHTTP answers what an engine asks that pulls.
-func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+func (r *imageRegistry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	path := request.URL.Path
 	r.mu.Lock()
 	r.asked = append(r.asked, path)
@@ -126,7 +126,7 @@ func serveBytes(w http.ResponseWriter, request *http.Request, b []byte) {
 }
 
 // requests is how many requests there were since the last call.
-func (r *registry) requests() int {
+func (r *imageRegistry) requests() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := len(r.asked)
@@ -135,12 +135,12 @@ func (r *registry) requests() int {
 }
 
 // image is a name by which the engine pulls from the registry.
-func (r *registry) image(name string) string {
+func (r *imageRegistry) image(name string) string {
 	return strings.TrimPrefix(r.server.URL, "http://") + "/test/" + name
 }
 
 // probeRegistry serves an image of the probe, with some MB that do not compress.
-func probeRegistry(t *testing.T, e Engine) *registry {
+func probeRegistry(t *testing.T, e Engine) *imageRegistry {
 	t.Helper()
 	if !e.Info().SharesClock {
 		t.Skip("the loopback interface of the engine's host is another one")
@@ -167,6 +167,7 @@ func layer(t *testing.T, files ...file) []byte {
 // TestPull pulls an image that the engine does not have, tells that from one that it
 // has, and runs it.
 func TestPull(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	r := probeRegistry(t, e)
 	name := r.image("probe") + ":latest"
@@ -197,7 +198,7 @@ func TestPull(t *testing.T) {
 				t.Errorf("%s: %q", want, said)
 			}
 		}
-		s := Spec{Config: Config{Image: p.Image.ID, Network: "none", Labels: testLabels()}}
+		s := Spec{Config: Config{Image: p.Image.ID, Network: "none", Labels: containerLabels(t)}}
 		if want == "cold" {
 			if _, err := Lifecycle(t.Context(), e, s); err != nil {
 				t.Errorf("what was pulled does not run: %v", err)
@@ -212,6 +213,7 @@ func TestPull(t *testing.T) {
 
 // TestPullFails says what is wrong, leaves nothing, and ends in time.
 func TestPullFails(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	r := probeRegistry(t, e)
 	held := probeRegistry(t, e)

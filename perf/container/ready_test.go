@@ -45,6 +45,7 @@ func TestParseReady(t *testing.T) {
 // TestLifecycleReady waits for a program that listens after 300 ms, by every kind of
 // readiness and in every network of the engine.
 func TestLifecycleReady(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	a := probeImage(t, e)
 	const delay = 300 * time.Millisecond
@@ -65,7 +66,7 @@ func TestLifecycleReady(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			needsNetns(t, e, tt.ready)
-			s := probeSpec(a, flags...)
+			s := probeSpec(t, a, flags...)
 			if tt.silent {
 				s.Config.Args = append(slices.Clone(flags), "-silent")
 			}
@@ -105,6 +106,7 @@ func needsNetns(t testing.TB, e Engine, ready string) {
 // TestLifecycleNeverReady sees that each kind of readiness ends at its deadline, and
 // tells what was missing.
 func TestLifecycleNeverReady(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	a := probeImage(t, e)
 	for _, tt := range []struct {
@@ -128,7 +130,7 @@ func TestLifecycleNeverReady(t *testing.T) {
 			t.Parallel()
 			// A container that has ended has no network namespace left to be entered.
 			needsNetns(t, e, tt.ready)
-			s := probeSpec(a, tt.flags...)
+			s := probeSpec(t, a, tt.flags...)
 			s.ReadyTimeout = 2 * time.Second
 			s.Config.Health = tt.health
 			var err error
@@ -147,6 +149,7 @@ func TestLifecycleNeverReady(t *testing.T) {
 // TestLifecyclePortTaken: in the host's network somebody else's server would be taken
 // for the container's.
 func TestLifecyclePortTaken(t *testing.T) {
+	t.Parallel()
 	e := realEngine(t)
 	if !e.Info().SharesClock {
 		t.Skip("the engine's host is another one")
@@ -156,7 +159,7 @@ func TestLifecyclePortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := probeSpec(probeImage(t, e), "-silent")
+	s := probeSpec(t, probeImage(t, e), "-silent")
 	s.Config.Network = "host"
 	s.Ready = Ready{Kind: ReadyTCP, Port: l.Addr().(*net.TCPAddr).Port}
 	if _, err := Lifecycle(t.Context(), e, s); err == nil || !strings.Contains(err.Error(), "answers before the container is started") {

@@ -22,6 +22,9 @@ import (
 const childEnv = "MEASURE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	if status, ok := measure.WardenMain(os.Getenv(measure.WardenEnv)); ok {
+		os.Exit(status)
+	}
 	if options, ok := os.LookupEnv(clnrmtest.Env); ok {
 		os.Exit(clnrmtest.Main(options, os.Args[1:], os.Stdout))
 	}

@@ -56,7 +56,7 @@
 // process group). When this process is killed while it measures, the kernel
 // ends the command itself by its parent-death signal, and under trace the whole
 // tree; descendants of a timed command can survive that: they are nobody's
-// children then, and only a process that outlives this one could find and end them.
+// children then, and a process that outlives this one finds and ends them (Warden, Linux).
 //
 // # Side effects on this process
 //

@@ -30,12 +30,8 @@ type Tool struct {
 	Note string
 }
 
-// How long tools may take. An engine answers from memory; a program may have to
-// come from a slow disk first.
-const (
-	toolTimeout   = 5 * time.Second
-	engineTimeout = 2 * time.Second
-)
+// toolTimeout is how long a tool may take: it may have to come from a slow disk first.
+const toolTimeout = 5 * time.Second
 
 // A toolKind is a row of the catalogue: a tool, and how to ask for its version.
 type toolKind struct {
@@ -67,25 +63,28 @@ var toolCatalogue = []toolKind{
 }
 
 // Tools looks for every tool, asks each that is there for its version, and says
-// how to install it. The Docker engine comes first. It waits for the slowest
-// answer, at most some seconds, and starts nothing else.
-func Tools(ctx context.Context) []Tool {
-	return toolbox{installer: systemInstaller(), system: runtime.GOOS,
-		toolTimeout: toolTimeout, engineTimeout: engineTimeout}.tools(ctx)
+// how to install it. The Docker engine comes first: engine is given what is known
+// without it, and completes it, as it answers by a socket and no program does. Tools
+// waits for the slowest answer, at most some seconds, and starts nothing else.
+func Tools(ctx context.Context, engine func(context.Context, Tool) Tool) []Tool {
+	return toolbox{installer: systemInstaller(), system: runtime.GOOS, toolTimeout: toolTimeout, engine: engine}.tools(ctx)
 }
 
 // A toolbox is what a search for tools depends on besides PATH and environment.
 type toolbox struct {
-	installer     installer
-	system        string // as runtime.GOOS
-	toolTimeout   time.Duration
-	engineTimeout time.Duration
+	installer   installer
+	system      string // as runtime.GOOS
+	toolTimeout time.Duration
+	engine      func(context.Context, Tool) Tool
 }
 
 func (b toolbox) tools(ctx context.Context) []Tool {
 	found := make([]Tool, 1+len(toolCatalogue))
 	var all sync.WaitGroup
-	all.Go(func() { found[0] = b.engine(ctx) })
+	all.Go(func() {
+		found[0] = b.engine(ctx, Tool{Name: "docker engine", Enables: "container lifecycles, and tests that run in containers",
+			Install: b.installer.command("docker")})
+	})
 	for i, kind := range toolCatalogue {
 		all.Go(func() { found[1+i] = b.look(ctx, kind) })
 	}

@@ -68,14 +68,6 @@ func playTool(name, role string) {
 		_, _ = io.Copy(os.Stdout, strings.NewReader(name+" 3.19.0\n"+strings.Repeat("and more\n", 1<<20)))
 	case "environment":
 		fmt.Printf("%s 1.0 %s\n", name, os.Getenv("RUSTUP_AUTO_INSTALL"))
-	case "context":
-		// The Docker client, asked for the address of its context or for a version
-		// through an address that it alone can reach.
-		if os.Args[1] == "context" {
-			fmt.Println(os.Getenv("PERF_TEST_CONTEXT"))
-		} else {
-			fmt.Println(`{"Version":"29.1.0","ApiVersion":"1.52","Os":"linux","Arch":"arm64"}`)
-		}
 	}
 	os.Exit(0)
 }
@@ -122,9 +114,12 @@ func copyTool(t *testing.T, from, to string) {
 func testToolbox() toolbox {
 	return toolbox{
 		installer: installer{family: "apt", distro: "ubuntu", kernel: "6.8.0-45-generic"},
-		system:    "linux", toolTimeout: time.Minute, engineTimeout: time.Minute,
+		system:    "linux", toolTimeout: time.Minute, engine: asGiven,
 	}
 }
+
+// asGiven is an engine that nobody asks.
+func asGiven(_ context.Context, t Tool) Tool { return t }
 
 func findTool(t *testing.T, tools []Tool, name string) Tool {
 	t.Helper()
@@ -138,11 +133,10 @@ func findTool(t *testing.T, tools []Tool, name string) Tool {
 }
 
 func TestToolsOnAPath(t *testing.T) {
-	dir := fakePath(t, map[string]string{
+	fakePath(t, map[string]string{
 		"go": "args", "git": "version", "perf": "fails", "heaptrack": "stderr", "valgrind": "floods",
 		"cc": "mute", "cargo-flamegraph": "args", "xctrace": "version", "cargo": "environment",
 	})
-	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(dir, "no.sock"))
 	tools := testToolbox().tools(t.Context())
 	for _, want := range []Tool{
 		{Name: "go", Found: true, Usable: true, Version: "1.2.3", Install: "sudo apt-get install -y golang-go"},
@@ -174,7 +168,7 @@ func TestToolsOnAPath(t *testing.T) {
 }
 
 func TestToolsOfThisSystemAreAllNamed(t *testing.T) {
-	tools := Tools(t.Context())
+	tools := Tools(t.Context(), asGiven)
 	for _, name := range []string{"docker engine", "perf", "heaptrack", "valgrind", "cargo", "git", "cc", "xctrace", "go"} {
 		tool := findTool(t, tools, name)
 		if tool.Install == "" || tool.Enables == "" {

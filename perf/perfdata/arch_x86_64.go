@@ -2,7 +2,9 @@ package perfdata
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // What unwinding has to know about an architecture stands in this file. It is named so
@@ -42,4 +44,63 @@ func unwindable(e *elf.File) error {
 		return fmt.Errorf("%v is not linked: its unwind tables have no addresses yet", e.Type)
 	}
 	return nil
+}
+
+// stubSections hold the stubs through which calls to other objects go. GNU ld describes
+// them in .eh_frame; LLVM's linker, which Rust uses, describes none, and nobody those of
+// static programs.
+var stubSections = []string{".plt", ".plt.sec", ".plt.got", ".iplt"}
+
+// stubFrames describes the stubs of an object as a linker would. What the linker itself
+// has described goes before it.
+func stubFrames(o *object) (*frameSection, error) {
+	// The frame of a stub is that of the call which led to it, 8 above rsp; the return
+	// address is at its end.
+	cie := []byte{1, 0, 1, 0x78, regRIP, cfaDefCFA, regRSP, wordSize, cfaOffset | regRIP, 1}
+	b := appendFrameEntry(nil, math.MaxUint32, cie)
+	empty := len(b)
+	for _, name := range stubSections {
+		if s := o.elf.Section(name); s == nil || s.Flags&elf.SHF_EXECINSTR == 0 || s.Size > maxFrameSection {
+			continue
+		}
+		code, address, err := o.section(name)
+		if err != nil {
+			return nil, err
+		}
+		body := binary.LittleEndian.AppendUint64(nil, address)
+		body = binary.LittleEndian.AppendUint64(body, uint64(len(code)))
+		b = appendFrameEntry(b, 0, append(body, lazyStubSteps(code)...))
+	}
+	if len(b) == empty {
+		return nil, nil
+	}
+	return &frameSection{name: "call stubs", debug: true, data: b}, nil
+}
+
+// appendFrameEntry appends an entry in the form of .debug_frame.
+func appendFrameEntry(b []byte, id uint32, body []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(4+len(body)))
+	b = binary.LittleEndian.AppendUint32(b, id)
+	return append(b, body...)
+}
+
+// lazyStubSteps are the steps for stubs that bind late (System V ABI for AMD64, section
+// 5.2), which push: the first of 16 bytes one word more on top of the one that led there,
+// at its sixth byte; each other one a word, behind what comes before its jump to the
+// first. Other stubs only jump, and need no steps.
+func lazyStubSteps(code []byte) []byte {
+	const first = "\xff\x35" // push what lies at rip+n
+	if len(code) < 32 || string(code[:2]) != first {
+		return nil
+	}
+	pushed := byte(11) // jmp, 6 bytes; push, 5
+	if string(code[16:20]) == "\xf3\x0f\x1e\xfa" {
+		pushed = 9 // endbr64, 4 bytes; push, 5
+	}
+	return []byte{
+		cfaDefCFAOffset, 2 * wordSize, cfaAdvanceLoc | 6, cfaDefCFAOffset, 3 * wordSize, cfaAdvanceLoc | 10,
+		// rsp + 8 + (rip&15 >= pushed)<<3
+		cfaDefCFAExpression, 11, opBreg0 + regRSP, wordSize, opBreg0 + regRIP, 0,
+		opLit0 + 15, opAnd, opLit0 + pushed, opGe, opLit0 + 3, opShl, opPlus,
+	}
 }

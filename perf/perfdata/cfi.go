@@ -70,11 +70,11 @@ type frameEntry struct {
 	id     uint64    // the CIE pointer as it stands
 	idAt   int
 	wide   bool // in the 64-bit form
+	ends   bool // is a terminator, and nothing else
 }
 
 // entryAt reads the head of the entry at offset, and returns where the next one begins.
-// The entry is nil for a terminator.
-func (s *frameSection) entryAt(offset int) (e *frameEntry, next int, err error) {
+func (s *frameSection) entryAt(offset int) (e frameEntry, next int, err error) {
 	r := cfiReader{data: s.data, at: offset}
 	length := r.fixed(4)
 	wide := length == math.MaxUint32
@@ -82,14 +82,14 @@ func (s *frameSection) entryAt(offset int) (e *frameEntry, next int, err error) 
 		length = r.fixed(8)
 	}
 	if r.short || length > uint64(r.left()) {
-		return nil, len(s.data), errors.New("is longer than the section")
+		return e, len(s.data), errors.New("is longer than the section")
 	}
 	next = r.at + int(length)
-	if length == 0 {
-		return nil, next, nil
+	e = frameEntry{offset: offset, idAt: r.at, wide: wide, ends: length == 0}
+	if e.ends {
+		return e, next, nil
 	}
 	r.data = r.data[:next]
-	e = &frameEntry{offset: offset, idAt: r.at, wide: wide}
 	if wide && s.debug {
 		e.id = r.fixed(8)
 	} else {
@@ -100,7 +100,7 @@ func (s *frameSection) entryAt(offset int) (e *frameEntry, next int, err error) 
 }
 
 // isCIE reports whether the entry is a common one.
-func (s *frameSection) isCIE(e *frameEntry) bool {
+func (s *frameSection) isCIE(e frameEntry) bool {
 	switch {
 	case !s.debug:
 		return e.id == 0
@@ -112,7 +112,7 @@ func (s *frameSection) isCIE(e *frameEntry) bool {
 
 // cieOf is the common entry that an FDE names: by the distance back to it in .eh_frame,
 // by its offset in .debug_frame.
-func (s *frameSection) cieOf(e *frameEntry) (*cie, error) {
+func (s *frameSection) cieOf(e frameEntry) (*cie, error) {
 	offset := e.id
 	if !s.debug {
 		offset = uint64(e.idAt) - e.id
@@ -147,7 +147,7 @@ func (s *frameSection) parseCIE(c *cie, offset int) error {
 	if err != nil {
 		return err
 	}
-	if e == nil || !s.isCIE(e) {
+	if e.ends || !s.isCIE(e) {
 		return errors.New("is none")
 	}
 	r := &e.body
@@ -249,7 +249,7 @@ type functionEntry struct {
 }
 
 // readFDE reads the entry of a function.
-func (s *frameSection) readFDE(e *frameEntry) (functionEntry, error) {
+func (s *frameSection) readFDE(e frameEntry) (functionEntry, error) {
 	c, err := s.cieOf(e)
 	if err != nil {
 		return functionEntry{}, err

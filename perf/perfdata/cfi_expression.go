@@ -71,7 +71,7 @@ var errExpressionMemory = errors.New("reads memory that the sample does not carr
 type expressionMachine struct {
 	r     cfiReader
 	start int
-	frame *frame
+	frame frame // a copy: a pointer would put the walk's frame on the heap
 	mem   memory
 	depth int
 	fault error
@@ -86,7 +86,7 @@ func evaluate(data []byte, offset uint32, f *frame, mem memory, push ...uint64) 
 	if r.short {
 		return 0, errCFIShort
 	}
-	m := expressionMachine{r: cfiReader{data: data[:r.at], at: r.at - len(block)}, start: r.at - len(block), frame: f, mem: mem}
+	m := expressionMachine{r: cfiReader{data: data[:r.at], at: r.at - len(block)}, start: r.at - len(block), frame: *f, mem: mem}
 	for _, v := range push {
 		m.push(v)
 	}

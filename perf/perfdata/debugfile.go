@@ -99,6 +99,42 @@ func debugLink(o *object) (name string, crc uint32, err error) {
 	return name, o.elf.ByteOrder.Uint32(data[(end+4)&^3:]), nil
 }
 
+// findShared opens what several debug files share (dwz(1)): .gnu_debugaltlink names it, and
+// its build. It is looked for by the build, then under the path, which may be relative to
+// the debug file. nil without an error: nothing is shared.
+func findShared(o *object, open Opener) (*object, error) {
+	data, _, err := o.section(".gnu_debugaltlink")
+	if err != nil || data == nil {
+		return nil, err
+	}
+	name, id, ok := bytes.Cut(data, []byte{0})
+	if !ok || len(name) == 0 || len(id) < 2 {
+		return nil, fmt.Errorf("%s: section .gnu_debugaltlink: no path and build in %d bytes", o.path, len(data))
+	}
+	p := string(name)
+	if !path.IsAbs(p) {
+		p = path.Join(path.Dir(o.path), p)
+	}
+	var refused []error
+	for _, p := range []string{buildIDPath(id), p} {
+		f, err := open(p)
+		if err == nil {
+			shared, err := openObject(p, f)
+			if err == nil {
+				err = sameBuild(shared, id)
+			}
+			if err == nil {
+				return shared, nil
+			}
+			refused = append(refused, fmt.Errorf("%s: %w", p, err))
+			_ = f.Close() // it was only read
+			continue
+		}
+		refused = append(refused, err)
+	}
+	return nil, fmt.Errorf("%s: the debug information that it shares with others: %w", o.path, errors.Join(refused...))
+}
+
 func sameBuild(o *object, id []byte) error {
 	if got := gnuBuildID(o); !bytes.Equal(got, id) {
 		return fmt.Errorf("is of build %x, not %x", got, id)

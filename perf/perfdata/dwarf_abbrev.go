@@ -2,6 +2,7 @@ package perfdata
 
 import (
 	"fmt"
+	"slices"
 )
 
 // An abbreviation says what an entry consists of (DWARF 5, section 7.5.3).
@@ -14,9 +15,9 @@ type abbreviation struct {
 }
 
 type attribute struct {
-	name     uint64
+	name     uint16 // 0: one that is of no use here
 	form     uint16
-	size     int16 // as dwarfFormat.size
+	size     int8 // as dwarfFormat.size
 	implicit int64
 }
 
@@ -90,12 +91,14 @@ func (d *dwarfData) abbreviations(key abbreviationsKey) (*abbreviations, error) 
 
 func readAbbreviations(b *dwarfBuffer, format dwarfFormat) (*abbreviations, error) {
 	table := &abbreviations{}
+	var attrs []attribute
 	for !b.short {
 		code := b.uleb()
 		if code == 0 {
 			break
 		}
 		a := &abbreviation{tag: b.uleb(), children: b.u8() != 0}
+		attrs = attrs[:0]
 		for !b.short {
 			name, form := b.uleb(), b.uleb()
 			if name == 0 && form == 0 {
@@ -104,19 +107,23 @@ func readAbbreviations(b *dwarfBuffer, format dwarfFormat) (*abbreviations, erro
 			if form > 0xffff {
 				return nil, fmt.Errorf("form %#x of attribute %#x is not known", form, name)
 			}
-			x := attribute{name: name, form: uint16(form)}
+			x := attribute{form: uint16(form)}
+			if name <= 0xffff {
+				x.name = uint16(name)
+			}
 			if form == formImplicitConst {
 				x.implicit = b.sleb()
 			}
-			x.size = int16(format.size(x.form))
+			x.size = int8(format.size(x.form))
 			a.sibling = a.sibling || name == attrSibling
 			if x.size < 0 {
 				a.fixed = -1
 			} else if a.fixed >= 0 {
 				a.fixed += int(x.size)
 			}
-			a.attrs = append(a.attrs, x)
+			attrs = append(attrs, x)
 		}
+		a.attrs = slices.Clone(attrs)
 		table.add(code, a)
 	}
 	return table, nil

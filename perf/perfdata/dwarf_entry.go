@@ -12,7 +12,7 @@ type dwarfEntry struct {
 // readEntry reads the attributes of an entry. begin is the offset of the buffer in the
 // section; more, where given, takes attributes that a dwarfEntry does not. It reports false
 // where a form is not known: then nothing that follows can be read.
-func (f dwarfFormat) readEntry(b *dwarfBuffer, a *abbreviation, begin uint64, e *dwarfEntry, more func(name uint64) *dwarfValue) bool {
+func (f dwarfFormat) readEntry(b *dwarfBuffer, a *abbreviation, begin uint64, e *dwarfEntry, more func(name uint16) *dwarfValue) bool {
 	*e = dwarfEntry{}
 	for i := range a.attrs {
 		x := &a.attrs[i]
@@ -37,7 +37,7 @@ func (f dwarfFormat) readEntry(b *dwarfBuffer, a *abbreviation, begin uint64, e 
 }
 
 // slot is where an attribute is kept; nil: nowhere.
-func (e *dwarfEntry) slot(name uint64) *dwarfValue {
+func (e *dwarfEntry) slot(name uint16) *dwarfValue {
 	switch name {
 	case attrSibling:
 		return &e.sibling

@@ -1,6 +1,8 @@
 package perfdata
 
 import (
+	"math"
+	"slices"
 	"sync"
 )
 
@@ -21,10 +23,16 @@ type dwarfFunction struct {
 
 // A dwarfInlined is a function that the compiler has copied into another.
 type dwarfInlined struct {
-	origin             dwarfValue // the entry of the function
-	callFile, callLine uint64     // from where it is called
-	parent             int32      // the one that it is copied into; -1: the function itself
+	origin             uint64 // the entry of the function; the highest bit: in the file that several share
+	callFile, callLine uint32 // from where it is called
+	parent             int32  // the one that it is copied into; -1: the function itself
 }
+
+// inShared marks an offset in the file that several share, noOrigin that there is none.
+const (
+	inShared = 1 << 63
+	noOrigin = 1<<63 - 1
+)
 
 // unitBytes are lent to whoever reads a unit, or a part of it.
 var unitBytes = sync.Pool{New: func() any { return new([]byte) }}
@@ -193,11 +201,19 @@ func (w *functionWalk) closed(end uint64) {
 // readInlined lists what is copied into a function.
 func (u *dwarfUnit) readInlined(f *dwarfFunction) {
 	f.once.Do(func() {
-		w := inlineWalk{u: u, begin: f.offset}
+		w := inlineWalks.Get().(*inlineWalk)
+		defer inlineWalks.Put(w)
+		w.u, w.begin = u, f.offset
+		w.found, w.list, w.parents = w.found[:0], w.list[:0], w.parents[:0]
 		u.data.fault(u.withBytes(f.offset, f.end, w.walk))
-		f.inlined, f.spans = w.found, newSpans(w.list)
+		// Copies take what they need and no more: there are many.
+		f.inlined, f.spans = slices.Clone(w.found), slices.Clone(newSpans(w.list))
+		w.u = nil
 	})
 }
+
+// inlineWalks are used again, as what they collect differs much in size.
+var inlineWalks = sync.Pool{New: func() any { return new(inlineWalk) }}
 
 // inlineWalk goes through the entries of a function.
 type inlineWalk struct {
@@ -283,6 +299,21 @@ func (w *inlineWalk) inlined(b *dwarfBuffer, a *abbreviation, parent int32) (int
 	if w.list, err = u.rangesOf(e, index, w.list); err != nil {
 		return 0, err
 	}
-	w.found = append(w.found, dwarfInlined{origin: e.origin, callFile: e.callFile.n, callLine: e.callLine.n, parent: parent})
+	x := dwarfInlined{origin: noOrigin, callFile: smallNumber(e.callFile.n), callLine: smallNumber(e.callLine.n), parent: parent}
+	if d, offset, ok := u.reference(e.origin); ok && offset < noOrigin {
+		x.origin = offset
+		if d != u.data {
+			x.origin |= inShared
+		}
+	}
+	w.found = append(w.found, x)
 	return index, nil
+}
+
+// smallNumber is 0 for what makes no sense as a line, or as the number of a file.
+func smallNumber(n uint64) uint32 {
+	if n > math.MaxInt32 {
+		return 0
+	}
+	return uint32(n)
 }

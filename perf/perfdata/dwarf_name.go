@@ -108,11 +108,15 @@ func (d *dwarfData) frames(addr uint64, into []Frame) []Frame {
 	for n := 0; ok && at >= 0 && n < maxInlined; n++ {
 		x := &f.inlined[at]
 		here.Inlined = true
-		if from, offset, ok := u.reference(x.origin); ok {
-			d.named(&here, from, offset)
+		switch {
+		case x.origin == noOrigin:
+		case x.origin&inShared != 0:
+			d.named(&here, d.alt, x.origin&^inShared)
+		default:
+			d.named(&here, d, x.origin)
 		}
 		into = append(into, here)
-		here = Frame{File: lines.file(x.callFile), Line: lineNumber(x.callLine)}
+		here = Frame{File: lines.file(uint64(x.callFile)), Line: lineNumber(uint64(x.callLine))}
 		at = x.parent
 	}
 	d.named(&here, d, f.offset)

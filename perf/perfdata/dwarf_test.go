@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -116,6 +117,55 @@ func TestFrames(t *testing.T) {
 			t.Parallel()
 			compareFrames(t, compile(t, tc.file, tc.source, strings.Fields(tc.command)...), strings.Contains(tc.command, "gdwarf64"))
 		})
+	}
+}
+
+// TestSharedDebugFile moves what two programs have in common into a file of its own.
+func TestSharedDebugFile(t *testing.T) {
+	testenv.Tool(t, "dwz")
+	whole := compile(t, "a.cpp", cppSource, "g++", "-O2", "-gdwarf-4", "-Wl,--build-id")
+	dir := filepath.Dir(whole)
+	for _, name := range []string{"one", "two"} {
+		run(t, dir, "objcopy", "--only-keep-debug", whole, name+".debug")
+		run(t, dir, "cp", whole, name)
+		run(t, dir, "strip", name)
+		run(t, dir, "objcopy", "--add-gnu-debuglink="+name+".debug", name)
+	}
+	run(t, dir, "dwz", "-m", "shared.debug", "-M", "shared.debug", "one.debug", "two.debug")
+	// dwz has changed the files, and with them their checksums.
+	run(t, dir, "objcopy", "--remove-section=.gnu_debuglink", "one")
+	run(t, dir, "objcopy", "--add-gnu-debuglink=one.debug", "one")
+	want, got := symbolsOf(t, whole), symbolsOf(t, filepath.Join(dir, "one"))
+	inlined := 0
+	for _, a := range textAddresses(t, whole) {
+		x, y := want.frames(a, nil), got.frames(a, nil)
+		if !slices.Equal(x, y) {
+			t.Errorf("%#x: got %+v, want %+v", a, y, x)
+		}
+		inlined += max(0, len(y)-1)
+	}
+	if faults := got.faults(); len(faults) > 0 || got.shared == nil || inlined == 0 {
+		t.Errorf("%d inlined functions, faults %v", inlined, faults)
+	}
+	run(t, dir, "rm", "shared.debug")
+	lost := symbolsOf(t, filepath.Join(dir, "one"))
+	lost.frames(textAddresses(t, whole)[100], nil)
+	if text := fmt.Sprint(lost.faults()); !strings.Contains(text, "shares") {
+		t.Errorf("faults %s do not name the file that is missing", text)
+	}
+}
+
+// TestSplitDebugFile checks that functions which stand in a file of their own are told.
+func TestSplitDebugFile(t *testing.T) {
+	program := compile(t, "a.cpp", cppSource, "g++", "-O2", "-gsplit-dwarf", "-gdwarf-5")
+	s := symbolsOf(t, program)
+	start, _ := functionRange(t, program, "_Z5outerd")
+	frames := s.frames(start, nil)
+	if len(frames) != 1 || frames[0].Name != "outer(double)" {
+		t.Errorf("got %+v", frames)
+	}
+	if text := fmt.Sprint(s.faults()); !strings.Contains(text, ".dwo") {
+		t.Errorf("faults %s do not name the file", text)
 	}
 }
 

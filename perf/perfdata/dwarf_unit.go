@@ -48,7 +48,7 @@ func (u *dwarfUnit) readRootOnce() error {
 		return err
 	}
 	var dwo dwarfValue
-	a, err := u.readEntryAt(u.first, &u.root, func(name uint64) *dwarfValue {
+	a, err := u.readEntryAt(u.first, &u.root, func(name uint16) *dwarfValue {
 		switch name {
 		case attrStmtList:
 			return &u.bases.lines
@@ -87,7 +87,7 @@ func (u *dwarfUnit) errorf(offset uint64, format string, args ...any) error {
 
 // readEntryAt reads one entry, wherever it stands in the unit. more may take attributes that
 // a dwarfEntry does not.
-func (u *dwarfUnit) readEntryAt(offset uint64, e *dwarfEntry, more func(name uint64) *dwarfValue) (*abbreviation, error) {
+func (u *dwarfUnit) readEntryAt(offset uint64, e *dwarfEntry, more func(name uint16) *dwarfValue) (*abbreviation, error) {
 	for n := uint64(256); ; n *= 8 {
 		if offset < u.first || offset >= u.end {
 			return nil, u.errorf(offset, "there is no entry in the unit from %#x to %#x", u.first, u.end)

@@ -2,6 +2,8 @@ package perfdata
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -14,6 +16,7 @@ type symbols struct {
 
 	debugOnce sync.Once
 	debug     *object // nil: none
+	shared    *object // what several debug files share; nil: nothing
 	tableOnce sync.Once
 	table     *symbolTable
 	dwarfOnce sync.Once
@@ -35,8 +38,10 @@ func newSymbols(o *object, open Opener) *symbols {
 // Close closes the debug files. No question may be open or follow.
 func (s *symbols) Close() error {
 	var errs []error
-	if s.debug != nil {
-		errs = append(errs, s.debug.Close())
+	for _, o := range []*object{s.debug, s.shared} {
+		if o != nil {
+			errs = append(errs, o.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -156,6 +161,15 @@ func (s *symbols) debugInfo() *dwarfData {
 		var err error
 		s.dwarf, err = openDWARF(o)
 		s.fault(err)
+		if s.dwarf == nil {
+			return
+		}
+		s.shared, err = findShared(o, s.open)
+		s.fault(err)
+		if s.shared != nil {
+			s.dwarf.alt, err = openDWARF(s.shared)
+			s.fault(err)
+		}
 	})
 	return s.dwarf
 }
@@ -180,4 +194,27 @@ func (s *symbols) demangled(name string) string {
 		s.names[name] = out
 	}
 	return out
+}
+
+// prepare reads, on all processors, what the addresses need. frames finds the same without
+// it, one unit after the other.
+func (s *symbols) prepare(addresses []uint64) {
+	s.symbolTable()
+	d := s.debugInfo()
+	if d == nil {
+		return
+	}
+	byUnit := map[*dwarfUnit][]uint64{}
+	for _, a := range addresses {
+		if u := d.unitOf(a); u != nil {
+			byUnit[u] = append(byUnit[u], a)
+		}
+	}
+	units := slices.Collect(maps.Keys(byUnit))
+	inParallel(len(units), func(i int) {
+		var into []Frame
+		for _, a := range byUnit[units[i]] {
+			into = d.frames(a, into[:0])
+		}
+	})
 }

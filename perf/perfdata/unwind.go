@@ -266,7 +266,7 @@ func (c *compiledTable) plan(key planKey, s *frameSection) *plan {
 }
 
 func newPlan(r *frameRule, s *frameSection) *plan {
-	p := &plan{rule: *r, section: s, cfaReg: r.cfa.reg, cfaOffset: r.cfa.n, returnAt: r.regs[regRIP].n}
+	p := &plan{rule: *r, section: s, cfaReg: uint8(r.cfa.reg), cfaOffset: r.cfa.n, returnAt: r.regs[regRIP].n}
 	p.simple = r.cfa.kind == ruleRegister && r.regs[regRIP].kind == ruleOffset && r.regs[regRSP].kind == ruleSame
 	for reg, rule := range r.regs {
 		switch {

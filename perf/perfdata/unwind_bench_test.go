@@ -39,12 +39,14 @@ func BenchmarkUnwindTable(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			o := mustOpenObject(b, find(b))
 			defer o.Close()
-			var table *unwindTable
+			table, err := loadUnwindTable(o)
+			if err != nil {
+				b.Fatal(err)
+			}
 			b.Run("load", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					var err error
-					if table, err = loadUnwindTable(o); err != nil {
+					if _, err := loadUnwindTable(o); err != nil {
 						b.Fatal(err)
 					}
 				}

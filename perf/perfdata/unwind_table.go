@@ -34,7 +34,7 @@ const maxFrameSection = 1 << 28
 // loadUnwindTable indexes the call frame information of an object: .eh_frame, by its
 // section or, where the file has no sections, by the segment of .eh_frame_hdr; then
 // .debug_frame of it and of the separate files with its debug information, for functions
-// that the former leaves out.
+// that the former leaves out; last its call stubs, which some linkers do not describe.
 //
 // The table holds all that could be read, and is never nil. The error says what could
 // not, the first of each section.
@@ -63,6 +63,7 @@ func loadUnwindTable(o *object, debug ...*object) (*unwindTable, error) {
 	for _, d := range debug {
 		add(d, readDebugFrame)
 	}
+	add(o, stubFrames)
 	return t, errors.Join(faults...)
 }
 
@@ -229,9 +230,9 @@ func (t *unwindTable) add(s *frameSection, text addressRange) error {
 			refuse(offset, err)
 		}
 		switch {
-		case err == nil && e == nil && s.terminated:
+		case err == nil && e.ends && s.terminated:
 			next = len(s.data)
-		case e == nil || err != nil || s.isCIE(e):
+		case err != nil || e.ends || s.isCIE(e):
 		default:
 			f, err := s.readFDE(e)
 			if err != nil {
@@ -253,7 +254,10 @@ func (t *unwindTable) add(s *frameSection, text addressRange) error {
 // those that overlap them, or an earlier one, go.
 func (t *unwindTable) merge(known int) {
 	old, added := t.fdes[:known:known], t.fdes[known:]
-	slices.SortStableFunc(added, func(a, b fde) int { return cmp.Compare(a.start, b.start) })
+	slices.SortFunc(added, func(a, b fde) int {
+		// Of two with the same start the first in the section.
+		return cmp.Compare(uint64(a.start)<<32|uint64(a.offset), uint64(b.start)<<32|uint64(b.offset))
+	})
 	kept := added[:0]
 	var end uint64
 	for _, f := range added {
@@ -267,7 +271,7 @@ func (t *unwindTable) merge(known int) {
 		t.fdes = kept
 		return
 	}
-	all := append(old, kept...)
+	all := slices.Concat(old, kept)
 	slices.SortFunc(all, func(a, b fde) int { return cmp.Compare(a.start, b.start) })
 	t.fdes = all
 }

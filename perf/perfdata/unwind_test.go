@@ -6,7 +6,6 @@ import (
 	"testing"
 )
 
-
 func newStack(base uint64, words ...uint64) memory {
 	m := memory{base: base}
 	for _, w := range words {

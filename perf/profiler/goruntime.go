@@ -29,7 +29,7 @@ type runtimeProfile struct {
 var runtimeProfiles = map[Kind][]runtimeProfile{
 	KindCPU:    {{"cpu", []string{"cpuprofile"}, ""}},
 	KindHeap:   {{"heap", []string{"memprofile"}, "memprofilerate=1"}},
-	KindOffCPU: {{"block", []string{"blockprofile"}, "blockprofilerate=1"}},
+	KindOffCPU: {{"block", []string{"blockprofile"}, "blockprofilerate=1"}, {"mutex", []string{"mutexprofile"}, "mutexprofilefraction=1"}},
 }
 
 // canWrite reports whether a command can write profiles of its own Go runtime.
@@ -172,9 +172,13 @@ func mergeFiles(dir string, kind Kind, c Command) (*Recording, error) {
 			if err != nil {
 				return nil, err
 			}
-			if len(one.Profile.Sample) > 0 {
-				all = append(all, one.Profile)
+			if len(one.Profile.Sample) == 0 {
+				continue
 			}
+			if kind == KindOffCPU {
+				one.Profile = besideEachOther(one.Profile, p.name == "mutex")
+			}
+			all = append(all, one.Profile)
 		}
 	}
 	if len(all) == 0 {
@@ -188,11 +192,39 @@ func mergeFiles(dir string, kind Kind, c Command) (*Recording, error) {
 	return rec, rec.ofRuntime()
 }
 
+// besideEachOther gives a block or a mutex profile the sample types of both. They are about
+// the same waits: the block profile has them where a goroutine waits, and the mutex profile
+// where another one lets go of the lock at last. So they are not added up: what a lock costs,
+// by who held it, is the sample type mutex_delay.
+func besideEachOther(p *profile.Profile, mutex bool) *profile.Profile {
+	types := []*profile.ValueType{{Type: "contentions", Unit: "count"}, {Type: "delay", Unit: "nanoseconds"}, {Type: "mutex_contentions", Unit: "count"}, {Type: "mutex_delay", Unit: "nanoseconds"}}
+	if len(p.SampleType) != 2 {
+		return p // of a Go that writes something else
+	}
+	at := 0
+	if mutex {
+		at = 2
+	}
+	for _, s := range p.Sample {
+		values := make([]int64, len(types))
+		copy(values[at:], s.Value)
+		s.Value = values
+	}
+	p.SampleType, p.DefaultSampleType = types, "delay"
+	// Merging wants the same period of both, and what is counted has none.
+	p.PeriodType, p.Period = &profile.ValueType{Type: "contentions", Unit: "count"}, 1
+	return p
+}
+
 // ofRuntime fills in what is known of a profile that a Go program has written.
 func (r *Recording) ofRuntime() error {
 	p := r.Profile
 	if p.DefaultSampleType == "" {
 		p.DefaultSampleType = p.SampleType[len(p.SampleType)-1].Type
+	}
+	if r.Kind == KindOffCPU && len(p.SampleType) == 4 {
+		p.DefaultSampleType = "delay"
+		r.Notes = append(r.Notes, "what others waited for at a lock, by who held it, is the sample type mutex_delay: go tool pprof -sample_index=mutex_delay")
 	}
 	if r.Kind == KindHeap {
 		p.DefaultSampleType = "alloc_space"

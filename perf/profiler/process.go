@@ -130,3 +130,17 @@ func runAs(ctx context.Context, c Command, limit time.Duration, alone bool) (*ou
 	}
 	return o, nil
 }
+
+// output runs a command to its end and returns its standard output.
+func output(ctx context.Context, c Command) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = c.Dir, c.Env, patience
+	var last tail
+	cmd.Stderr = &last
+	inGroup(cmd)
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n  %s", c, err, last.last(12))
+	}
+	return out, nil
+}

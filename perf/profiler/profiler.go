@@ -246,6 +246,9 @@ func OffCPU(ctx context.Context, c Command, o Options) (*Recording, error) {
 // Heap records what a command allocates: by heaptrack, else by valgrind's DHAT. Both see
 // calls of malloc alone, so a Go program has to write heap profiles by itself.
 func Heap(ctx context.Context, c Command, o Options) (*Recording, error) {
+	if isCargo(c) {
+		return heapOfCargo(ctx, c, o)
+	}
 	if isGo(programOf(c)) || canWrite(c) {
 		if canWrite(c) {
 			return recordRuntime(ctx, c, o, KindHeap)

@@ -291,6 +291,7 @@ func TestGoAlone(t *testing.T) {
 		{"a program", program, KindCPU, "main.compute"},
 		{"a program", program, KindHeap, "main.allocate"},
 		{"a program", program, KindOffCPU, "main.wait"},
+		{"a test binary", Command{Args: []string{tests}, Dir: dir}, KindOffCPU, "testing.(*T).Run"},
 		{"a test binary", Command{Args: []string{tests, "-test.v"}, Dir: dir}, KindCPU, "example.com/worker.TestX"},
 		{"go test", Command{Args: []string{"go", "test", "-count=1", "./..."}, Dir: dir}, KindCPU, "example.com/worker.TestX"},
 		{"go test", Command{Args: []string{"go", "test", "-count=1", "./..."}, Dir: dir}, KindHeap, "example.com/worker.TestX"},
@@ -323,6 +324,33 @@ func write(t *testing.T, dir, name, text string) {
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestMutexBesideBlock checks that a wait for a lock is told twice and counted once: where it
+// waits, and where the lock is let go.
+func TestMutexBesideBlock(t *testing.T) {
+	r, err := recordRuntime(t.Context(), Command{Args: []string{worker(t)}, Profiles: "WORKER_PROFILES"}, options(t), KindOffCPU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := r.Profile
+	mutex, err := p.SampleIndexByName("mutex_delay")
+	if err != nil || p.DefaultSampleType != "delay" {
+		t.Fatalf("sample types %v, default %s, %v", p.SampleType, p.DefaultSampleType, err)
+	}
+	delay, err := p.SampleIndexByName("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Sample {
+		if s.Value[delay] > 0 && s.Value[mutex] > 0 {
+			t.Errorf("a stack is of both profiles: %v", s.Value)
+		}
+		if onStack(s, "main.release") && s.Value[mutex] < int64(5*time.Millisecond) {
+			t.Errorf("main.release let a lock go that was waited for: %v", s.Value)
+		}
+	}
+	wantShare(t, r, "main.wait", 0.3)
 }
 
 // TestFetch takes profiles from a server.

@@ -166,7 +166,7 @@ func (r *run) compareCommands(ctx context.Context, rules rules, steps [2]suite.S
 	r.result.Suite = comparison
 	r.result.Subject.Name = "two commands in " + dir
 	r.result.Machine, r.result.Warnings = measure.Machine(ctx)
-	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
+	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir, Env: r.mark(ctx)}
 	p := experiment.Pairing{
 		Workload: comparison, Command: steps[1].Command.Args, Gate: rules.gate, Budget: rules.budget,
 		Old: processes.Arm(steps[0].Name, steps[0], experiment.OldSide, nil),

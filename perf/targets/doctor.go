@@ -17,7 +17,7 @@ import (
 func examined(ctx context.Context) error {
 	machine, _ := measure.Machine(ctx)
 	con := stdConsole()
-	return bare(report.Doctor(con.out, machine, measure.Tools(ctx), measure.Conditions(ctx), con.style))
+	return bare(report.Doctor(con.out, machine, measure.Tools(ctx, askEngine), measure.Conditions(ctx), con.style))
 }
 
 // Times of the target doctor -noise: what it measures, and what it says about.

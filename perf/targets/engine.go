@@ -11,23 +11,23 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/container"
 	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
 
-// A run that is killed leaves its containers to this program, executed once more.
+// A run that is killed leaves its containers and its processes to this program, executed
+// once more.
 func init() {
+	if status, ok := measure.WardenMain(os.Getenv(measure.WardenEnv)); ok {
+		os.Exit(status)
+	}
 	if status, ok := container.JanitorMain(os.Getenv(container.JanitorEnv)); ok {
 		os.Exit(status)
 	}
 }
 
 // engineSettings are those of the docker command.
-func engineSettings() container.Settings {
-	return container.Settings{
-		Host: os.Getenv("DOCKER_HOST"), TLSVerify: os.Getenv("DOCKER_TLS_VERIFY") != "", CertPath: os.Getenv("DOCKER_CERT_PATH"),
-		APIVersion: os.Getenv("DOCKER_API_VERSION"), Context: os.Getenv("DOCKER_CONTEXT"), ConfigDir: os.Getenv("DOCKER_CONFIG"),
-	}
-}
+func engineSettings() container.Settings { return container.SettingsFrom(os.Getenv) }
 
 // engine is the container engine as a run uses it.
 type engine struct {

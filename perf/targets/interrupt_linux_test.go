@@ -140,6 +140,21 @@ func (w *waiters) command(t *testing.T) string {
 	return fmt.Sprintf("%s %s spawn", self, w.listener.Addr())
 }
 
+// TestKillOfTheGate: the gate itself can do nothing about a SIGKILL. Its command dies with
+// it, and what that had started in a session of its own is ended by the warden.
+func TestKillOfTheGate(t *testing.T) {
+	binary, _ := gate(t)
+	w := newWaiters(t)
+	s := begin(t, t.TempDir(), binary, "time", w.command(t))
+	w.started(t, 2)
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(2 * cleanupLimit)
+	w.gone(t, deadline)
+	s.ended(t, deadline)
+}
+
 func TestSignalsToTheGate(t *testing.T) {
 	binary, _ := gate(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {

@@ -28,6 +28,7 @@ type profileOptions struct {
 	workload, cmd, seconds, url, via string
 	open, strict                     bool
 	cleanroom                        bool // the embedded subject, whatever the root shows
+	containers                       bool // a workload of containers will do
 	kinds                            []profiler.Kind
 }
 
@@ -134,7 +135,7 @@ func (t *profileTask) ofSuite(ctx context.Context) (err error) {
 		t.name, t.why, err = usualWorkload(t.suite)
 		return err
 	}
-	if t.name, err = suite.Resolve("workload", t.workload, recordable(t.suite)); err != nil {
+	if t.name, err = suite.Resolve("workload", t.workload, t.workloads()); err != nil {
 		return err
 	}
 	t.why = "-workload names it"
@@ -154,11 +155,22 @@ func cleanroomSource() (source, error) {
 	return source{suite: suite.Cleanroom(root, exeSuffix())}, nil
 }
 
+// workloads are those that the target can take.
+func (t *profileTask) workloads() []string {
+	out := recordable(t.suite)
+	for _, w := range t.suite.Workloads {
+		if t.containers && w.Container != nil {
+			out = append(out, w.Name)
+		}
+	}
+	return out
+}
+
 // recordable are the workloads that are a command which ends.
 func recordable(s suite.Suite) []string {
 	var out []string
 	for _, w := range s.Workloads {
-		if len(w.Command.Args) > 0 && w.Watch == nil && w.Criterion == "" {
+		if len(w.Command.Args) > 0 && w.Watch == nil {
 			out = append(out, w.Name)
 		}
 	}
@@ -192,6 +204,8 @@ type profiling struct {
 	space *experiment.Workspace
 	id    string
 	dir   string
+	// each is called for the workload; nil records it.
+	each func(context.Context, suite.Step, experiment.Processes, *engine) error
 }
 
 // openProfiling makes the folder that the profile is kept in.
@@ -236,6 +250,9 @@ func (p *profiling) record(ctx context.Context) (err error) {
 	processes := experiment.Processes{Work: p.space.Dir, Logs: p.dir, Env: debugBuild(t.suite)}
 	processes.EngineEnv = engine.env
 	for _, step := range steps {
+		if step.Wanted && p.each != nil {
+			return p.each(ctx, step, processes, engine)
+		}
 		if step.Wanted {
 			return p.workload(ctx, step, processes)
 		}

@@ -218,7 +218,7 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 		return nil, nil, errors.Join(failure(fmt.Errorf("%s: %w", side.ref, err)), tree.Remove())
 	}
 	for k := range p.rebuilds {
-		side.processes = append(side.processes, r.processes(side.name, k, p.rebuilds))
+		side.processes = append(side.processes, r.processes(ctx, side.name, k, p.rebuilds))
 	}
 	return side, tree, nil
 }
@@ -226,9 +226,9 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 // processes are those of one build of a side. Each side has a build cache of its own.
 // Builds after the first are linked in another order of functions, where the linker can
 // do that: with one layout alone, its luck cannot be told from the code's merit.
-func (r *run) processes(side string, k, of int) experiment.Processes {
+func (r *run) processes(ctx context.Context, side string, k, of int) experiment.Processes {
 	work := r.space.Dir
-	env := []string{"GOCACHE=" + filepath.Join(work, "cache-"+side)}
+	env := append([]string{"GOCACHE=" + filepath.Join(work, "cache-"+side)}, r.mark(ctx)...)
 	if of > 1 {
 		flags := strings.TrimSpace(os.Getenv("GOFLAGS") + fmt.Sprintf(" -ldflags=-randlayout=%d", k+1))
 		env = append(env, "GOFLAGS="+flags)

@@ -150,6 +150,7 @@ type run struct {
 	judge    func(*perf.Result) int
 	headline func(*perf.Result) string
 	files    []reportFile // reports to write
+	warden   *measure.Warden
 	// compared says that the run is about its comparisons, untold that only the reader at
 	// the terminal is told.
 	compared, untold bool
@@ -177,6 +178,19 @@ func openRun(con console) (*run, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// mark posts the warden of the run, unless there is one, and returns what it knows the
+// run's processes by. Without one the run goes on: it is needed only if this process is
+// killed.
+func (r *run) mark(ctx context.Context) []string {
+	if r.warden == nil {
+		var err error
+		if r.warden, err = measure.StartWarden(ctx); err != nil && ctx.Err() == nil {
+			r.result.Warnings = append(r.result.Warnings, perf.Warning{Kind: perf.WarnEnvironment, Text: err.Error()})
+		}
+	}
+	return r.warden.Env()
 }
 
 // measure runs the chosen suite and fills in the result.
@@ -222,7 +236,7 @@ func (r *run) engine(ctx context.Context, s suite.Suite, steps []suite.Step) err
 		engine.close(ctx)
 		r.result.Warnings = append(r.result.Warnings, engine.warnings...)
 	}()
-	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
+	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir, Env: r.mark(ctx)}
 	processes.EngineEnv, processes.Image = engine.env, engine.image
 	e := experiment.Engine{New: engine.Runners(processes), Hooks: experiment.Hooks{
 		Announce: r.status.Announce,
@@ -252,7 +266,7 @@ func (r *run) finish(ctx context.Context, err error, json bool, show render) err
 	if stopped {
 		err = nil // the interruption is the cause of whatever went wrong since
 	}
-	err = errors.Join(err, r.space.Close())
+	err = errors.Join(err, r.space.Close(), r.warden.Close())
 	if r.compared {
 		locate(".", r.result.Workloads)
 	} else {

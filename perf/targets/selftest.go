@@ -99,7 +99,7 @@ func selfTested(ctx context.Context, o pairOptions) error {
 // selfTest is the test with the program self as its work.
 func (r *run) selfTest(ctx context.Context, rules rules, self string) (experiment.SelfTest, error) {
 	n := hashesFor(workTime)
-	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir}
+	processes := experiment.Processes{Work: r.space.Dir, Logs: r.dir, Env: r.mark(ctx)}
 	arms := map[int]experiment.Arm{}
 	work := func(ctx context.Context, count int, v experiment.Variation) (experiment.Observation, error) {
 		arm, ok := arms[count]

@@ -397,7 +397,7 @@ func TestCompareFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	call(t, dir, []string{playEnv + "=exit"}, "compare", self, self).want(t, perf.ExitFailure, "FAILED", "3 times in a row", "exit status 7", "about to fail")
+	call(t, dir, []string{playEnv + "=exit"}, "compare", self, self).want(t, perf.ExitFailure, "FAILED", "3 runs in a row failed", "exit status 7", "about to fail")
 	call(t, dir, nil, "compare", "no-such-command-at-all", "no-such-command-at-all").want(t, perf.ExitFailure, "FAILED", "PATH")
 	for _, r := range results(t, dir) {
 		if r.Exit != perf.ExitFailure || !r.Complete {

@@ -59,12 +59,7 @@ func newContainerExecutor(ctx context.Context) (*containerExecutor, error) {
 
 // engineSettings are what the environment says of the engine, to us as to the docker
 // command.
-func engineSettings() container.Settings {
-	return container.Settings{
-		Host: os.Getenv("DOCKER_HOST"), TLSVerify: os.Getenv("DOCKER_TLS_VERIFY") != "", CertPath: os.Getenv("DOCKER_CERT_PATH"),
-		APIVersion: os.Getenv("DOCKER_API_VERSION"), Context: os.Getenv("DOCKER_CONTEXT"), ConfigDir: os.Getenv("DOCKER_CONFIG"),
-	}
-}
+func engineSettings() container.Settings { return container.SettingsFrom(os.Getenv) }
 
 // prepare settles whose everything is, and of what steps are made.
 func (e *containerExecutor) prepare(ctx context.Context) error {

@@ -21,6 +21,7 @@ func profiled(command func() error) error {
 	}
 	runtime.MemProfileRate = 1
 	runtime.SetBlockProfileRate(1)
+	runtime.SetMutexProfileFraction(1)
 	cpu, err := createProfile(dir, "cpu")
 	if err != nil {
 		return err
@@ -30,7 +31,7 @@ func profiled(command func() error) error {
 	}
 	err = command()
 	pprof.StopCPUProfile()
-	return errors.Join(err, cpu.Close(), writeProfile(dir, "heap", "allocs"), writeProfile(dir, "block", "block"))
+	return errors.Join(err, cpu.Close(), writeProfile(dir, "heap", "allocs"), writeProfile(dir, "block", "block"), writeProfile(dir, "mutex", "mutex"))
 }
 
 func createProfile(dir, name string) (*os.File, error) {

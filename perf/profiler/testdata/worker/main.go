@@ -1,5 +1,5 @@
-// Command worker is a Go program to be profiled: it computes, allocates and waits for a
-// channel. Where WORKER_PROFILES names a folder, it leaves profiles of its runtime there.
+// Command worker is a Go program to be profiled: it computes, allocates, waits for a
+// channel and for a lock. Where WORKER_PROFILES names a folder, it leaves profiles of its runtime there.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"sync"
 	"time"
 )
 
@@ -36,20 +37,43 @@ func wait() {
 	<-done
 }
 
+// hold makes another goroutine wait for a lock.
+//
+//go:noinline
+func hold() {
+	var mu sync.Mutex
+	mu.Lock()
+	done := make(chan bool)
+	go func() {
+		mu.Lock()
+		mu.Unlock() //nolint:staticcheck // that it had to wait is all that is wanted
+		close(done)
+	}()
+	time.Sleep(20 * time.Millisecond)
+	release(&mu)
+	<-done
+}
+
+//go:noinline
+func release(mu *sync.Mutex) { mu.Unlock() }
+
 func main() {
 	dir := os.Getenv("WORKER_PROFILES")
 	if dir != "" {
 		runtime.MemProfileRate = 1
 		runtime.SetBlockProfileRate(1)
+		runtime.SetMutexProfileFraction(1)
 		check(pprof.StartCPUProfile(create(dir, "cpu")))
 	}
 	compute(time.Now().Add(300 * time.Millisecond))
 	allocate()
 	wait()
+	hold()
 	if dir != "" {
 		pprof.StopCPUProfile()
 		check(pprof.Lookup("allocs").WriteTo(create(dir, "heap"), 0))
 		check(pprof.Lookup("block").WriteTo(create(dir, "block"), 0))
+		check(pprof.Lookup("mutex").WriteTo(create(dir, "mutex"), 0))
 	}
 }
 

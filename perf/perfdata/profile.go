@@ -203,7 +203,7 @@ func (c *collector) walkNotes() []string {
 	}
 	var out []string
 	for _, why := range slices.Sorted(maps.Keys(c.result.Walks)) {
-		if share := float64(c.result.Walks[why]) / float64(max(total, 1)); why != walkedRoot && share >= leastNoted {
+		if share := float64(c.result.Walks[why]) / float64(max(total, 1)); why != WalkedToRoot && share >= leastNoted {
 			out = append(out, fmt.Sprintf("%.1f %% of the dumped stacks could not be walked to their root: %s", 100*share, why))
 		}
 	}

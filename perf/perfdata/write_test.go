@@ -21,8 +21,8 @@ func attrOf(size int, sampleType, flags uint64) []byte {
 	return b
 }
 
-// written is a recording with two samples in different rounds, and a loss.
-func written(t *testing.T) *os.File {
+// smallRecording is a recording with two samples in different rounds, and a loss.
+func smallRecording(t *testing.T) *os.File {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "perf.data"))
 	if err != nil {
@@ -60,7 +60,7 @@ func written(t *testing.T) *os.File {
 
 // TestWriter reads what was written.
 func TestWriter(t *testing.T) {
-	f := written(t)
+	f := smallRecording(t)
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,9 @@ import (
 // Linux has known since 4.8 and every perf of today reads.
 const attrSize = 112
 
-// Bits of perf_event_attr that the library has no name for.
-const bitBuildID = 1 << 34 // mappings come with the build-id of their file (Linux 5.12)
+// bitBuildID, for which the library has no name, makes mappings come with the build-id of
+// their file (Linux 5.12).
+const bitBuildID = unix.CBitFieldMaskBit34
 
 // sampled is what a sample tells, in every mode. The identifier comes first in a sample
 // and last in other records, so that a reader finds the event before it knows its form.

@@ -301,7 +301,7 @@ func (r perfRun) script(ctx context.Context, o profileio.Options) (*profile.Prof
 	cmd := exec.CommandContext(ctx, "perf", args...)
 	var complaints tail
 	cmd.Stderr = &complaints
-	inGroup(cmd)
+	inGroup(cmd, false)
 	text, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, profileio.Report{}, err

@@ -21,7 +21,7 @@ func BenchmarkPerfDataToFolded(b *testing.B) {
 	program, data := filepath.Join(dir, "program"), filepath.Join(dir, "perf.data")
 	for _, command := range [][]string{
 		{"gcc", "-O2", "-g", "-pthread", "-o", program, "../perfdata/testdata/record/program.c", "-ldl"},
-		{"perf", "record", "-q", "-N", "-o", data, "-e", "cpu-clock", "-F", "999", "--call-graph", "dwarf", "--", program, "7000"},
+		{"perf", "record", "-q", "-N", "-o", data, "-e", "cpu-clock", "-F", "999", "--call-graph", "dwarf", "--", program, "17000"},
 	} {
 		if out, err := exec.CommandContext(b.Context(), command[0], command[1:]...).CombinedOutput(); err != nil {
 			b.Fatalf("%v: %v\n%s", command, err, out)

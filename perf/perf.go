@@ -45,6 +45,12 @@ var (
 	PageFaults      = Metric{"page faults", Count, Lower}
 	ContextSwitches = Metric{"context switches", Count, Lower}
 	RunDelay        = Metric{"run delay", Second, Lower}
+
+	// What the processor counts in user mode, where there is one that lets itself be asked.
+	Cycles       = Metric{"cycles", Count, Lower}
+	Instructions = Metric{"instructions", Count, Lower}
+	CacheMisses  = Metric{"cache misses", Count, Lower}
+	BranchMisses = Metric{"branch misses", Count, Lower}
 )
 
 // Metrics of a container's life. Wall, of a workload of containers, is the whole of it:

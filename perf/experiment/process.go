@@ -213,7 +213,7 @@ func (j *job) main() measure.Command {
 		c.Env = append(slices.Clone(c.Env), j.w.CleanEnv...)
 	}
 	cmd := j.command(c)
-	cmd.CPUs, cmd.Timeout = j.w.CPUs, j.w.Timeout
+	cmd.CPUs, cmd.Timeout, cmd.Count = j.w.CPUs, j.w.Timeout, true
 	cmd.Env = padded(cmd.Env, j.pad)
 	return cmd
 }
@@ -348,6 +348,9 @@ func observe(r measure.Run) Observation {
 	add(r.HasIO, perf.BytesRead, float64(r.ReadBytes))
 	add(r.HasIO, perf.BytesWritten, float64(r.WrittenBytes))
 	add(r.HasRunDelay, perf.RunDelay, r.RunDelay.Seconds())
+	for _, c := range r.Counters {
+		add(true, c.Metric, c.Value)
+	}
 	o.Contention = Contention{
 		RunDelay: r.RunDelay, HasRunDelay: r.HasRunDelay,
 		Pressure: r.Pressure, HasPressure: r.HasPressure,

@@ -1,6 +1,35 @@
 package measure
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+)
+
+// Metrics of what Counting counts.
+var (
+	TaskClock  = perf.Metric{Name: "task clock", Unit: perf.Count, Better: perf.Lower} // in nanoseconds
+	UserFaults = perf.Metric{Name: "faults of the program", Unit: perf.Count, Better: perf.Lower}
+)
+
+// Counting makes the runs of a test count events of the kernel's own, which every machine
+// has, in the place of the hardware's.
+func Counting() (undo func()) {
+	set := func(events []countable) {
+		r := <-turn
+		r.events = events
+		r.release()
+	}
+	set([]countable{
+		{TaskClock, unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_TASK_CLOCK},
+		{UserFaults, unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_PAGE_FAULTS},
+		{perf.ContextSwitches, unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_CONTEXT_SWITCHES},
+		{perf.PageFaults, unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_PAGE_FAULTS_MIN},
+	})
+	return func() { set(nil) }
+}
 
 // Without makes the runs of a test go without pidfd or ptrace, as on systems
 // that lack them; undo restores them.

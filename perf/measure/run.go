@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
 )
 
 // A Run is what one execution of a command used and how it ended.
@@ -44,6 +46,11 @@ type Run struct {
 	HasSteal bool
 	Steal    time.Duration
 
+	// Counters are what the processor counted of the command and all that it started, in
+	// user mode, from its execve on, if Command.Count asks for it; empty where the hardware
+	// has no counters (NoCounters).
+	Counters []Counter
+
 	ExitCode int           // exit status; -1 if a signal ended the process
 	Signal   string        // name of that signal, such as "SIGKILL", or empty
 	TimedOut bool          // the Timeout ended it
@@ -57,6 +64,12 @@ type Run struct {
 	LeftBehind []string
 
 	traces bool // it was traced and tried to trace by itself, which cannot work
+}
+
+// A Counter is what an event of the processor occurred.
+type Counter struct {
+	Metric perf.Metric
+	Value  float64
 }
 
 // CPU is the user and system time together.

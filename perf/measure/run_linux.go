@@ -25,6 +25,7 @@ type runner struct {
 	// Set by tests alone: to take the paths of systems that lack these, and
 	// not to depend on how fast a loaded machine ends a process.
 	noPidfd, noPtrace, noFilter bool
+	events                      []countable // to count instead of the hardware's
 	morePatience                time.Duration
 	onDeath                     func() // called between the death of a timed command and its reaping
 }
@@ -45,6 +46,7 @@ type attempt struct {
 	ender    *ending // ends the command when it must
 	pid      int
 	accounts accounts // what the kernel keeps of the command until it is reaped
+	counters *counters
 	closers  []func() // run last to first by close
 
 	abandoned bool   // the command cannot be ended, and what serves it stays
@@ -87,6 +89,10 @@ func (a *attempt) timed() (spoilt bool, err error) {
 	if err != nil {
 		return false, &StartError{Args: a.cmd.Args, Dir: a.cmd.Dir, Err: err, Remedy: "name CPUs of that list"}
 	}
+	if a.cmd.Count {
+		a.counters = a.count()
+		defer a.counters.close()
+	}
 	before := readContention()
 	pidfd := -1
 	sys := &syscall.SysProcAttr{PidFD: &pidfd}
@@ -114,6 +120,7 @@ func (a *attempt) timed() (spoilt bool, err error) {
 	}
 	a.accounts.read(a.pid)
 	err = a.reap()
+	a.counters.enter(&a.run)
 	a.accounts.enter(&a.run)
 	before.until(readContention(), &a.run)
 	if err != nil {

@@ -42,29 +42,24 @@ type EventAttr struct {
 
 // The format's numbers.
 const (
-	magic          = "PERFILE2"
-	headerSize     = 104
-	sectionSize    = 16
-	leastAttr      = 64 // PERF_ATTR_SIZE_VER0
-	featureArch    = 6
-	featureEvents  = 12
-	stringAlign    = 64
-	recordMmap     = 1
-	recordLostMany = 13 // PERF_RECORD_LOST_SAMPLES
-	recordRound    = 68 // PERF_RECORD_FINISHED_ROUND
+	magic         = "PERFILE2"
+	headerSize    = 104
+	sectionSize   = 16
+	featureArch   = 6
+	featureEvents = 12
+	stringAlign   = 64
 )
 
-// Offsets in struct perf_event_attr, and the bits of it that are looked at.
+// Offsets in struct perf_event_attr.
 const (
 	attrSizeAt   = 4
 	attrSampleAt = 24
 	attrBitsAt   = 40
-	bitSampleID  = 1 << 18
 )
 
 // sampleIDs are the bits of sample_type that end other records too, if sample_id_all is
 // set; each is 8 bytes.
-var sampleIDs = []uint64{1 << 1, 1 << 2, 1 << 6, 1 << 9, 1 << 7, 1 << 16} // TID, TIME, ID, STREAM_ID, CPU, IDENTIFIER
+var sampleIDs = []uint64{sampleTID, sampleTime, sampleID, sampleStreamID, sampleCPU, sampleIdentifier}
 
 // NewWriter begins a recording of events, which are of one size and agree about
 // sample_id_all. arch is the machine's, as uname -m says it. Nothing is valid until Finish.
@@ -74,11 +69,11 @@ func NewWriter(out WriterFile, arch string, events ...EventAttr) (*Writer, error
 		return nil, errors.New("writing perf.data: there is no event to write records of")
 	}
 	for _, e := range events {
-		if len(e.Attr) < leastAttr || len(e.Attr) != len(events[0].Attr) || int(binary.NativeEndian.Uint32(e.Attr[attrSizeAt:])) != len(e.Attr) {
+		if len(e.Attr) < attrSizeLeast || len(e.Attr) != len(events[0].Attr) || int(binary.NativeEndian.Uint32(e.Attr[attrSizeAt:])) != len(e.Attr) {
 			return nil, fmt.Errorf("writing perf.data: the attributes of %s have %d bytes, which is not what they say, or not what others have", e.Name, len(e.Attr))
 		}
 	}
-	if attr := events[0].Attr; binary.NativeEndian.Uint64(attr[attrBitsAt:])&bitSampleID != 0 {
+	if attr := events[0].Attr; binary.NativeEndian.Uint64(attr[attrBitsAt:])&flagSampleIDAll != 0 {
 		for _, bit := range sampleIDs {
 			if binary.NativeEndian.Uint64(attr[attrSampleAt:])&bit != 0 {
 				w.suffix = append(w.suffix, make([]byte, 8)...)
@@ -136,7 +131,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // FinishedRound says that what comes later is younger than what the round before this one
 // brought. Readers that order records by their time need to keep no more than two rounds.
-func (w *Writer) FinishedRound() error { return w.record(recordRound, 0, nil, false) }
+func (w *Writer) FinishedRound() error { return w.record(recFinishedRound, 0, nil, false) }
 
 // KernelText says where the kernel's code begins (_text in /proc/kallsyms). The kernel
 // reports the mappings of processes, and not its own.
@@ -144,13 +139,13 @@ func (w *Writer) KernelText(start uint64) error {
 	const name = "[kernel.kallsyms]_text\x00"
 	all := uint64(1<<32 - 1)                                // the process id and the thread id: -1
 	body := numbers(nil, all<<32|all, start, ^start, start) // the length goes to the end of the address space
-	return w.record(recordMmap, miscKernel, append(body, name...), true)
+	return w.record(recMmap, miscKernel, append(body, name...), true)
 }
 
-// LostSamples says how many samples the kernel had no room for, beside those that its own
-// records tell.
+// LostSamples says how many samples the kernel had no room for, in all; its own records
+// tell only of those after which there was room again.
 func (w *Writer) LostSamples(n uint64) error {
-	return w.record(recordLostMany, 0, numbers(nil, n), true)
+	return w.record(recLostSamples, 0, numbers(nil, n), true)
 }
 
 // record writes a record of our own making. That of the kernel ends with a sample_id.

@@ -15,8 +15,9 @@ import (
 // Linux has known since 4.8 and every perf of today reads.
 const attrSize = 112
 
-// Bits of perf_event_attr that the library has no name for.
-const bitBuildID = 1 << 34 // mappings come with the build-id of their file (Linux 5.12)
+// bitBuildID, for which the library has no name, makes mappings come with the build-id of
+// their file (Linux 5.12).
+const bitBuildID = unix.CBitFieldMaskBit34
 
 // sampled is what a sample tells, in every mode. The identifier comes first in a sample
 // and last in other records, so that a reader finds the event before it knows its form.
@@ -27,16 +28,21 @@ const sampled = unix.PERF_SAMPLE_IDENTIFIER | unix.PERF_SAMPLE_IP | unix.PERF_SA
 // thread does. Its periods are nanoseconds.
 const cpuClock = "cpu-clock"
 
+// cycles is the event of machines with counters.
+const cycles = "cycles"
+
 // A sampling is an event in the form that this kernel takes.
 type sampling struct {
 	attr unix.PerfEventAttr
 	name string
+	// ofKernel says that the event happens in the kernel, so that without it there is none.
+	ofKernel bool
 }
 
 // cpuSampling asks for all; weaken takes away what the kernel refuses. Cycles are counted
 // also where the kernel cannot be interrupted by a timer.
 func cpuSampling(g callGraph, frequency int) sampling {
-	s := sampling{name: "cycles", attr: unix.PerfEventAttr{
+	s := sampling{name: cycles, attr: unix.PerfEventAttr{
 		Type: unix.PERF_TYPE_HARDWARE, Config: unix.PERF_COUNT_HW_CPU_CYCLES, Size: attrSize,
 		Sample: uint64(frequency), Sample_type: sampled, Read_format: unix.PERF_FORMAT_LOST,
 		// Disabled until a process that inherits it calls execve; then all that this
@@ -57,6 +63,21 @@ func cpuSampling(g callGraph, frequency int) sampling {
 	return s
 }
 
+// manySwitches is how many switches a second the buffers are made for.
+const manySwitches = 5000
+
+// switchSampling takes each switch away from the CPU for a sample, with the stack of the
+// thread that goes. Records of switches tell when it comes back, and whether it went of its
+// own accord. Unlike the tracepoint sched:sched_switch they need no tracefs, and no other
+// task is seen.
+func switchSampling(g callGraph) sampling {
+	s := cpuSampling(g, 0)
+	s.name, s.ofKernel = "context-switches", true
+	s.attr.Type, s.attr.Config, s.attr.Sample = unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_CONTEXT_SWITCHES, 1
+	s.attr.Bits = s.attr.Bits&^unix.PerfBitFreq | unix.PerfBitContextSwitch
+	return s
+}
+
 // weaken takes away what may be the reason of a refusal; false if nothing is left.
 func (s *sampling) weaken(err error) bool {
 	switch {
@@ -64,7 +85,7 @@ func (s *sampling) weaken(err error) bool {
 		// No counters, as on most virtual machines; or not on every CPU, where those of one
 		// machine differ.
 		s.name, s.attr.Type, s.attr.Config = cpuClock, unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_CPU_CLOCK
-	case isPermission(err) && s.attr.Bits&unix.PerfBitExcludeKernel == 0:
+	case isPermission(err) && s.attr.Bits&unix.PerfBitExcludeKernel == 0 && !s.ofKernel:
 		s.attr.Bits |= unix.PerfBitExcludeKernel
 	case errors.Is(err, unix.EINVAL) && s.attr.Read_format != 0:
 		s.attr.Read_format = 0 // before Linux 6.0

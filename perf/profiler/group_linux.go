@@ -35,6 +35,11 @@ func children(pid int) []int {
 	return out
 }
 
-// dieWithParent makes the kernel tell a command to end when this process dies. perf ends
-// its own command then.
-func dieWithParent(sys *syscall.SysProcAttr) { sys.Pdeathsig = syscall.SIGTERM }
+// dieWithParent makes the kernel tell a command to end when this process dies: a recorder
+// politely, as it ends its own command then; a subject, which may ignore that, for good.
+func dieWithParent(sys *syscall.SysProcAttr, alone bool) {
+	sys.Pdeathsig = syscall.SIGTERM
+	if alone {
+		sys.Pdeathsig = syscall.SIGKILL
+	}
+}

@@ -8,4 +8,4 @@ import "syscall"
 func killBelow(int) {}
 
 // dieWithParent does nothing: only Linux knows such a signal.
-func dieWithParent(*syscall.SysProcAttr) {}
+func dieWithParent(*syscall.SysProcAttr, bool) {}

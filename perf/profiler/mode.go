@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// A callGraph is the way in which perf finds the callers of a function.
+// A callGraph is the way in which the callers of a function are found.
 type callGraph struct {
 	stack int // bytes of stack that are recorded for unwinding by DWARF; 0: frame pointers
 	why   string
 }
 
 // Stack sizes: 2 KB of a C program's stacks leave 38 % of them truncated, 4 KB 4 %, and
-// 8 KB none; the largest is perf's limit.
+// 8 KB none; the largest is what a record of the kernel has room for.
 const (
 	firstStack = 8 << 10
 	lastStack  = 65528

@@ -23,8 +23,14 @@ import (
 // paranoidFile holds what the kernel lets whom record (sysctl(8)).
 const paranoidFile = "/proc/sys/kernel/perf_event_paranoid"
 
+// What is said where the kernel shows nothing of itself, and what lifts that.
+const (
+	hiddenSwitches = "the kernel shows its switches from one thread to another only to root (" + paranoidFile + " is %d)"
+	showSwitches   = "sysctl kernel.perf_event_paranoid=1 shows them to everybody"
+)
+
 // perfWorks says why perf cannot record here; empty if it can.
-func perfWorks() string {
+func perfWorks(kind Kind) string {
 	if runtime.GOOS != "linux" {
 		return "perf is a tool of Linux"
 	}
@@ -33,6 +39,9 @@ func perfWorks() string {
 	}
 	if level := paranoid(); level > 2 && os.Geteuid() != 0 {
 		return fmt.Sprintf("the kernel lets only root record (%s is %d; sysctl kernel.perf_event_paranoid=1 changes that)", paranoidFile, level)
+	}
+	if kind == KindOffCPU && userOnly() != "" {
+		return fmt.Sprintf(hiddenSwitches+" (%s)", paranoid(), showSwitches)
 	}
 	return ""
 }
@@ -292,7 +301,7 @@ func (r perfRun) script(ctx context.Context, o profileio.Options) (*profile.Prof
 	cmd := exec.CommandContext(ctx, "perf", args...)
 	var complaints tail
 	cmd.Stderr = &complaints
-	inGroup(cmd)
+	inGroup(cmd, false)
 	text, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, profileio.Report{}, err
@@ -312,11 +321,13 @@ func (r perfRun) script(ctx context.Context, o profileio.Options) (*profile.Prof
 }
 
 // nothing says that there is no sample, and what would give one.
-func (r perfRun) nothing() error {
-	if r.kind == KindOffCPU {
-		return fmt.Errorf("%s has never waited: %w", r.c, ErrNothing)
+func (r perfRun) nothing() error { return nothing(r.c, r.o, r.kind) }
+
+func nothing(c Command, o Options, kind Kind) error {
+	if kind == KindOffCPU {
+		return fmt.Errorf("%s has never waited: %w", c, ErrNothing)
 	}
-	return fmt.Errorf("%s takes less CPU time than lies between two of %d samples a second: %w", r.c, cmp.Or(r.o.Frequency, defaultFrequency), ErrNothing)
+	return fmt.Errorf("%s takes less CPU time than lies between two of %d samples a second: %w", c, cmp.Or(o.Frequency, defaultFrequency), ErrNothing)
 }
 
 // mainFirst moves the program to the front of the mappings, where pprof looks for what a

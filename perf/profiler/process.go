@@ -86,7 +86,7 @@ func runAs(ctx context.Context, c Command, limit time.Duration, alone bool) (*ou
 	if alone {
 		cmd.WaitDelay = patience // of what it has left behind and holds its output
 	}
-	inGroup(cmd)
+	inGroup(cmd, alone)
 	interrupt := cmd.Cancel
 	gone := make(chan struct{})
 	cmd.Cancel = func() error {
@@ -137,7 +137,7 @@ func output(ctx context.Context, c Command) ([]byte, error) {
 	cmd.Dir, cmd.Env, cmd.WaitDelay = c.Dir, c.Env, patience
 	var last tail
 	cmd.Stderr = &last
-	inGroup(cmd)
+	inGroup(cmd, false)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n  %s", c, err, last.last(12))

@@ -229,20 +229,6 @@ func (e *UnavailableError) Error() string {
 	return fmt.Sprintf("no %s profile can be recorded here: %s; %s", e.Kind, e.Reason, e.Remedy)
 }
 
-// OffCPU records where a command waits: by perf where that works, else by the block and
-// mutex profiles of Go's runtime.
-func OffCPU(ctx context.Context, c Command, o Options) (*Recording, error) {
-	reason := perfWorks()
-	if reason == "" {
-		return recordPerf(ctx, c, o, KindOffCPU)
-	}
-	if canWrite(c) {
-		o.note("perf cannot record here (%s): taking what the program's own Go runtime says of channels and locks", reason)
-		return recordRuntime(ctx, c, o, KindOffCPU)
-	}
-	return nil, &UnavailableError{KindOffCPU, reason, "install perf (the target doctor says how)"}
-}
-
 // Heap records what a command allocates: by heaptrack, else by valgrind's DHAT. Both see
 // calls of malloc alone, so a Go program has to write heap profiles by itself.
 func Heap(ctx context.Context, c Command, o Options) (*Recording, error) {

@@ -31,7 +31,7 @@ func worker(t *testing.T) string {
 }
 
 // alloc builds the C program in testdata, with more flags.
-func alloc(t *testing.T, flags ...string) string {
+func alloc(t testing.TB, flags ...string) string {
 	t.Helper()
 	testenv.Tool(t, "cc")
 	bin := filepath.Join(t.TempDir(), "alloc")

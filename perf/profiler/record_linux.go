@@ -4,20 +4,21 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"time"
 
-	"github.com/google/pprof/profile"
+	"github.com/seanchatmangpt/clnrm-perf/perf/profileio"
 )
 
 // recordEvents records by the kernel's own events, without any program, until the stacks
 // are whole or nothing else can be tried. A *refusal is what the kernel says to it.
-func recordEvents(ctx context.Context, c Command, o Options) (*Recording, error) {
+func recordEvents(ctx context.Context, c Command, o Options, kind Kind) (*Recording, error) {
 	graph := chooseCallGraph(c)
 	var best *Recording
 	for more := true; more; {
-		rec, err := recordSamples(ctx, c, o, graph)
+		rec, err := recordSamples(ctx, c, o, kind, graph)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +45,7 @@ type eventRun struct {
 }
 
 // recordSamples makes one recording and reads it.
-func recordSamples(ctx context.Context, c Command, o Options, graph callGraph) (*Recording, error) {
+func recordSamples(ctx context.Context, c Command, o Options, kind Kind, graph callGraph) (*Recording, error) {
 	// Without a name: nothing is left of it, however this process ends.
 	file, err := os.CreateTemp(o.Dir, "samples-*.perf.data")
 	if err != nil {
@@ -54,23 +55,19 @@ func recordSamples(ctx context.Context, c Command, o Options, graph callGraph) (
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, err
 	}
-	r, err := sampleRuns(ctx, c, o, graph, file)
+	r, err := sampleRuns(ctx, c, o, kind, graph, file)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := r.recording(ctx, c, o)
-	if err != nil {
-		return nil, err
-	}
-	return rec, nil
+	return r.recording(c, o, kind)
 }
 
 // sampleRuns runs the command as often as it is to be run, under one sampler.
-func sampleRuns(ctx context.Context, c Command, o Options, graph callGraph, file *os.File) (*eventRun, error) {
+func sampleRuns(ctx context.Context, c Command, o Options, kind Kind, graph callGraph, file *os.File) (*eventRun, error) {
 	// The events are this thread's, and the processes that it starts inherit them.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	s, err := openSampler(graph, cmp.Or(o.Frequency, defaultFrequency))
+	s, err := openSampler(kind, graph, cmp.Or(o.Frequency, defaultFrequency), mostRing)
 	if err != nil {
 		return nil, err
 	}
@@ -117,18 +114,24 @@ func cause(ctx, recording context.Context, err error) error {
 }
 
 // recording reads what was recorded.
-func (r *eventRun) recording(ctx context.Context, c Command, o Options) (*Recording, error) {
+func (r *eventRun) recording(c Command, o Options, kind Kind) (*Recording, error) {
 	s := r.sampler
 	if s.samples == 0 {
-		return nil, fmt.Errorf("%s takes less CPU time than lies between two of %d samples a second: %w", c, s.attr.Sample, ErrNothing)
+		return nil, nothing(c, o, kind)
 	}
-	rec, err := r.read(ctx, c, o)
+	rec, err := r.read(kind)
 	if err != nil {
 		return nil, err
+	}
+	if len(rec.Profile.Sample) == 0 {
+		return nil, nothing(c, o, kind)
 	}
 	rec.Tool, rec.Runs = s.name+" of "+kernelRelease(), r.runs
 	rec.CPUTime, rec.Overhead = r.cpu, s.cost
 	rec.noteOverhead()
+	if s.name == cycles {
+		inTime(rec.Profile, r.cpu)
+	}
 	rec.Report.Lost = int64(s.lost)
 	if !s.kernelToo() {
 		rec.Notes = append(rec.Notes, "the kernel's own part is not in it: this user may not see that (sysctl kernel.perf_event_paranoid=1, or root)")
@@ -136,23 +139,24 @@ func (r *eventRun) recording(ctx context.Context, c Command, o Options) (*Record
 	if s.throttled > 0 {
 		rec.Notes = append(rec.Notes, fmt.Sprintf("the kernel held samples back %d times, as they took it too long", s.throttled))
 	}
-	if wanted := cmp.Or(o.Frequency, defaultFrequency); s.attr.Sample < uint64(wanted) {
+	if wanted := cmp.Or(o.Frequency, defaultFrequency); kind == KindCPU && s.attr.Sample < uint64(wanted) {
 		rec.Notes = append(rec.Notes, fmt.Sprintf("%d samples a second, as the kernel allows no more (kernel.perf_event_max_sample_rate)", s.attr.Sample))
 	}
 	return rec, rec.assess(false)
 }
 
-// read is the way through perf script, as long as there is no other.
-func (r *eventRun) read(ctx context.Context, c Command, o Options) (*Recording, error) {
-	run := perfRun{c: c, o: o, kind: KindCPU, data: fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.file.Fd())}
-	run.o.Repeat = 1 // no shell is in it
-	rec, err := run.read(ctx)
-	if err != nil || r.runs <= 1 {
-		return rec, err
+// read reads the samples. Runs of one command are not told apart.
+func (r *eventRun) read(kind Kind) (*Recording, error) {
+	rec := &Recording{Kind: kind}
+	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
 	}
-	mainFirst(rec.Profile, programOf(c))
-	if rec.Profile, err = merged([]*profile.Profile{withoutThreads(rec.Profile)}); err != nil {
-		return nil, fmt.Errorf("adding up the runs of %s: %w", c, err)
+	var err error
+	one := r.runs <= 1
+	rec.Profile, rec.Report, err = profileio.Read(r.file, "the samples", profileio.Options{Threads: one, CPUs: one, OffCPU: kind == KindOffCPU})
+	if err != nil {
+		return nil, fmt.Errorf("reading what was recorded: %w", err)
 	}
+	rec.Notes = rec.Report.Notes
 	return rec, nil
 }

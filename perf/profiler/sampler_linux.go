@@ -34,8 +34,8 @@ type sampler struct {
 }
 
 // openSampler opens the event in the strongest form that the kernel takes, with the
-// largest rings that it lets this user have.
-func openSampler(g callGraph, frequency int) (*sampler, error) {
+// largest rings that it lets this user have, up to most bytes.
+func openSampler(kind Kind, g callGraph, frequency, most int) (*sampler, error) {
 	if g.stack > 0 && userRegisters == 0 {
 		return nil, &refusal{reason: "user stacks cannot be recorded on " + runtime.GOARCH, remedy: "build with frame pointers (-fno-omit-frame-pointer)"}
 	}
@@ -44,7 +44,10 @@ func openSampler(g callGraph, frequency int) (*sampler, error) {
 		return nil, err
 	}
 	s := &sampler{sampling: cpuSampling(g, allowedFrequency(frequency)), clock: -1, wake: -1}
-	size := ringSize(s.sampleBytes(), frequency, len(cpus))
+	if kind == KindOffCPU {
+		s.sampling, frequency = switchSampling(g), manySwitches
+	}
+	size := min(ringSize(s.sampleBytes(), frequency, len(cpus)), most)
 	for {
 		err := s.openRings(cpus, size)
 		if err == nil {
@@ -58,7 +61,7 @@ func openSampler(g callGraph, frequency int) (*sampler, error) {
 		case isMapping:
 			return nil, mapping.refused(size, len(cpus))
 		case !s.weaken(err):
-			return nil, refusedBy(err)
+			return nil, refusedBy(err, circumstances{paranoid(), os.Geteuid() == 0, seccomp(), s.ofKernel})
 		}
 	}
 	s.clock = taskClock()
@@ -159,13 +162,13 @@ func (s *sampler) finish() (cpu time.Duration, err error) {
 		}
 		lost += n
 	}
-	// The kernel tells of a loss only when there is room again.
-	if lost > s.lost {
-		if err := s.out.LostSamples(lost - s.lost); err != nil {
+	// Its records tell of a loss only when there is room again.
+	if lost > 0 {
+		if err := s.out.LostSamples(lost); err != nil {
 			return 0, err
 		}
-		s.lost = lost
 	}
+	s.lost = max(s.lost, lost)
 	var clock [1]uint64
 	if s.clock >= 0 && readNumbers(s.clock, clock[:]) == nil {
 		cpu = time.Duration(clock[0])
@@ -287,16 +290,25 @@ func kernelText() uint64 {
 	return 0
 }
 
+// circumstances are what a refusal can come from.
+type circumstances struct {
+	paranoid int  // the level
+	root     bool // this process is root's
+	filtered bool // its system calls are
+	ofKernel bool // the event is one of the kernel's own
+}
+
 // refusedBy explains why perf_event_open failed.
-func refusedBy(err error) *refusal {
-	level := paranoid()
+func refusedBy(err error, c circumstances) *refusal {
 	switch {
 	case errors.Is(err, unix.ENOSYS):
 		return &refusal{"this kernel has no perf_event_open", "it needs CONFIG_PERF_EVENTS, which sandboxes such as gVisor do not offer", err}
-	case isPermission(err) && level > 2 && os.Geteuid() != 0:
-		return &refusal{fmt.Sprintf("the kernel lets only root record (%s is %d)", paranoidFile, level), "sysctl kernel.perf_event_paranoid=2 lets everybody record his own programs", err}
-	case isPermission(err) && seccomp():
+	case isPermission(err) && c.paranoid > 2 && !c.root:
+		return &refusal{fmt.Sprintf("the kernel lets only root record (%s is %d)", paranoidFile, c.paranoid), "sysctl kernel.perf_event_paranoid=2 lets everybody record his own programs", err}
+	case isPermission(err) && c.filtered:
 		return &refusal{"a seccomp filter, as containers have, refuses perf_event_open", "start the container with --cap-add=PERFMON, or with a profile that allows the call (--security-opt seccomp=FILE)", err}
+	case isPermission(err) && c.ofKernel && !c.root:
+		return &refusal{fmt.Sprintf(hiddenSwitches, c.paranoid), showSwitches, err}
 	case errors.Is(err, unix.EMFILE):
 		return &refusal{"this process may not open as many files as there are CPUs", "raise the limit (ulimit -n)", err}
 	}

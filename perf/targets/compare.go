@@ -172,6 +172,7 @@ func (r *run) compareCommands(ctx context.Context, rules rules, steps [2]suite.S
 		Old: processes.Arm(steps[0].Name, steps[0], experiment.OldSide, nil),
 		New: processes.Arm(steps[1].Name, steps[1], experiment.NewSide, nil),
 	}
+	r.announceCounters()
 	return r.pairs(ctx, rules, [][]experiment.Pairing{{p}})
 }
 

@@ -13,12 +13,18 @@ import (
 )
 
 // When a recording is ended, the recorder and the subject go with it, also a subject
-// that ignores signals. When the process that records is killed, perf ends its command
-// by SIGTERM. And no folder of an unfinished profile stays where it could be removed.
+// that ignores signals; so it does when the process that records is killed. perf ends its
+// command by SIGTERM then. And no folder of an unfinished profile stays where it could be removed.
 func TestInterruptedRecording(t *testing.T) {
 	testenv.Tool(t, "perf")
-	for sig, part := range map[syscall.Signal]string{syscall.SIGINT: "waiter", syscall.SIGTERM: "waiter", syscall.SIGKILL: "polite waiter"} {
-		t.Run(sig.String(), func(t *testing.T) {
+	for _, tc := range []struct {
+		sig       syscall.Signal
+		part, via string
+	}{
+		{syscall.SIGINT, "waiter", "events"}, {syscall.SIGTERM, "waiter", "events"}, {syscall.SIGKILL, "waiter", "events"},
+		{syscall.SIGINT, "waiter", "perf"}, {syscall.SIGKILL, "polite waiter", "perf"},
+	} {
+		t.Run(tc.via+"/"+tc.sig.String(), func(t *testing.T) {
 			binary, _ := gate(t)
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -26,20 +32,20 @@ func TestInterruptedRecording(t *testing.T) {
 			}
 			defer func() { _ = l.Close() }()
 			dir := t.TempDir()
-			cmd := exec.CommandContext(t.Context(), binary, "profile", "-cmd="+os.Args[0]+" "+l.Addr().String(), "-seconds=1")
-			cmd.Dir, cmd.Env = dir, append(os.Environ(), playEnv+"="+part)
+			cmd := exec.CommandContext(t.Context(), binary, "profile", "-cmd="+os.Args[0]+" "+l.Addr().String(), "-seconds=1", "-via="+tc.via)
+			cmd.Dir, cmd.Env = dir, append(os.Environ(), playEnv+"="+tc.part)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
 			first := accept(t, l) // the run as it is, which ends by -seconds
 			waitClosed(t, first)
 			second := accept(t, l) // the one that is recorded
-			if err := cmd.Process.Signal(sig); err != nil {
+			if err := cmd.Process.Signal(tc.sig); err != nil {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait() // how it ends is not what this is about
 			waitClosed(t, second)
-			if left, _ := filepath.Glob(filepath.Join(dir, ".perf", "profiles", "*")); sig != syscall.SIGKILL && len(left) > 0 {
+			if left, _ := filepath.Glob(filepath.Join(dir, ".perf", "profiles", "*")); tc.sig != syscall.SIGKILL && len(left) > 0 {
 				t.Errorf("%v is left", left)
 			}
 		})

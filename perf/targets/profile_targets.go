@@ -96,10 +96,11 @@ func ProfileOffCpu(ctx context.Context, //nolint:revive // Mage makes profileOff
 	cmd *string, /* a command to record instead */
 	url *string, /* a server with net/http/pprof to ask instead */
 	seconds *string, /* time to record; default: about 10 s of whole runs */
+	via *string, /* record via events, go or perf (default: the first that works) */
 	open *bool, /* show the flame graph */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
-	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), open: is(open), strict: is(strict), kinds: []profiler.Kind{profiler.KindOffCPU}})
+	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), via: str(via), open: is(open), strict: is(strict), kinds: []profiler.Kind{profiler.KindOffCPU}})
 }
 
 // ProfileAll records CPU, heap and off-CPU, one after the other.
@@ -116,7 +117,7 @@ func ProfileAll(ctx context.Context,
 	cmd *string, /* a command to record instead */
 	url *string, /* a server with net/http/pprof to ask instead */
 	seconds *string, /* time to record; default: about 10 s of whole runs */
-	via *string, /* record CPU time via events, go or perf (default: the first that works) */
+	via *string, /* record CPU and waits via events, go or perf (default: the first that works) */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
 	all := []profiler.Kind{profiler.KindCPU, profiler.KindHeap, profiler.KindOffCPU}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 	"github.com/seanchatmangpt/clnrm-perf/perf/report"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
@@ -130,5 +131,13 @@ func timed(ctx context.Context, o timeOptions) error {
 func (r *run) announceExtras(a suite.AdHoc) {
 	if extra := a.Warmup + a.Memory; extra > 0 {
 		r.status.Announce(fmt.Sprintf("on top of the timed runs: %d for warm-up (-warmup) and %d for memory (-memory)", a.Warmup, a.Memory))
+	}
+	r.announceCounters()
+}
+
+// announceCounters says what is left out where the hardware counts nothing.
+func (r *run) announceCounters() {
+	if reason := measure.NoCounters(); reason != "" {
+		r.status.Announce("cycles, instructions, cache misses and branch misses are left out: " + reason)
 	}
 }

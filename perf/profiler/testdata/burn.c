@@ -4,6 +4,7 @@
 //   burn alone MILLISECONDS     in one thread
 //   burn threads MILLISECONDS   in two threads, so long in each
 //   burn children MILLISECONDS  in a child that it forks, and in one that calls exec
+//   burn root MILLISECONDS      as alone, and fails where it is not root
 //   burn forever                until it is killed: it and its child ignore SIGINT and SIGTERM
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -92,7 +93,10 @@ int main(int argc, char **argv) {
   if (argc > 2 && strcmp(argv[1], "alone") == 0) shares(atol(argv[2]));
   else if (argc > 2 && strcmp(argv[1], "threads") == 0) threads(atol(argv[2]));
   else if (argc > 2 && strcmp(argv[1], "children") == 0) children(argv[0], argv[2]);
-  else if (argc > 1 && strcmp(argv[1], "forever") == 0) forever();
+  else if (argc > 2 && strcmp(argv[1], "root") == 0) {
+    shares(atol(argv[2]));
+    return geteuid() != 0;
+  } else if (argc > 1 && strcmp(argv[1], "forever") == 0) forever();
   else return 2;
   return 0;
 }

@@ -41,7 +41,7 @@ func (l *lifecycle) checkPortFree(ctx context.Context) error {
 	defer cancel()
 	conn, err := dialHere(ctx, l.loopback("127.0.0.1"))
 	if err != nil {
-		return nil //nolint:nilerr // that nothing answers is what is hoped for
+		return nil // that nothing answers is what is hoped for
 	}
 	_ = conn.Close() // nothing was written
 	return fmt.Errorf("port %d of this machine answers before the container is started, so that an answer would say nothing: end what listens there, or use another network", l.spec.Ready.Port)

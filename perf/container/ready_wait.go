@@ -25,7 +25,7 @@ const (
 func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 	ask, end, err := l.check(ctx)
 	if err != nil {
-		return err
+		return l.orEnded(ctx, a, err)
 	}
 	defer end()
 	within, cancel := context.WithDeadline(ctx, l.started.Add(l.spec.ReadyTimeout))
@@ -39,7 +39,7 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 		case within.Err() != nil:
 			return l.late(ctx, missing)
 		case err != nil:
-			return err
+			return l.orEnded(ctx, a, err)
 		case answer == "":
 			l.readyAt = answered
 			return nil
@@ -58,6 +58,21 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 		}
 		timer.Stop()
 	}
+}
+
+// orEnded replaces an error of asking by the end of the program, where that is why.
+func (l *lifecycle) orEnded(ctx context.Context, a *Attachment, err error) error {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
+	select {
+	case <-a.Done():
+		if ended := l.ended(ctx, a, "before it was ready"); ended != nil {
+			return ended
+		}
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return err
 }
 
 func pauseAfter(elapsed, took time.Duration) time.Duration {

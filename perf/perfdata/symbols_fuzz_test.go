@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// noFiles is the Opener of a machine without files.
-func noFiles(path string) (File, error) {
+// emptyMachine is the Opener of a machine without files.
+func emptyMachine(path string) (File, error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 }
 
@@ -44,7 +44,7 @@ func TestSeeds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSymbols(o, noFiles)
+		s := newSymbols(o, emptyMachine)
 		deepest := 0
 		for _, f := range s.symbolTable().symbols {
 			for a := f.start; a < f.end; a++ {
@@ -74,7 +74,7 @@ func FuzzSymbols(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s := newSymbols(o, noFiles)
+		s := newSymbols(o, emptyMachine)
 		addresses := []uint64{addr}
 		for i, x := range s.symbolTable().symbols {
 			if i < 10 {

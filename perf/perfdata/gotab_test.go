@@ -58,7 +58,7 @@ func buildGo(t testing.TB, arguments ...string) string {
 		}
 	}
 	program := filepath.Join(dir, "program")
-	run(t, dir, slices.Concat([]string{"env", "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "go", "build", "-o", program}, arguments)...)
+	run(t, dir, slices.Concat([]string{"env", "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "go", "build", "-trimpath", "-o", program}, arguments)...)
 	return program
 }
 

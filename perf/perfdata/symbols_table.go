@@ -179,8 +179,9 @@ func functionSymbol(o *object, r rawSymbol) (symbol, bool) {
 	if r.name == "" || r.section == elf.SHN_UNDEF || int(r.section) >= len(o.elf.Sections) || strings.HasPrefix(r.name, ".L") {
 		return symbol{}, false
 	}
-	if o.elf.Sections[r.section].Flags&elf.SHF_EXECINSTR == 0 {
-		return symbol{}, false
+	s := o.elf.Sections[r.section]
+	if s.Flags&elf.SHF_EXECINSTR == 0 || r.size == 0 && r.value-s.Addr >= s.Size {
+		return symbol{}, false // no code, or a mark of where it ends
 	}
 	end := r.value + r.size
 	if end < r.value {

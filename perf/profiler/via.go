@@ -21,7 +21,7 @@ const (
 	ViaPerf   Via = "perf"   // the program perf, which must be installed
 )
 
-var ways = []string{string(ViaEvents), string(ViaGo), string(ViaPerf)}
+var ways = []string{string(ViaEvents), string(ViaGo), string(ViaPerf), string(ViaXctrace)}
 
 // ParseVia takes the name of a way; an empty one leaves the choice to [CPU].
 func ParseVia(name string) (Via, error) {
@@ -33,13 +33,18 @@ func ParseVia(name string) (Via, error) {
 
 // CPU records where the CPU time of a command goes: by the kernel's events, else by the
 // profiles of Go's runtime, where the command can write them, else by perf, which may be
-// allowed what this process is not. Options.Via takes one of these alone.
+// allowed what this process is not, or by xctrace on macOS. Options.Via takes one of these alone.
 func CPU(ctx context.Context, c Command, o Options) (*Recording, error) {
 	switch o.Via {
 	case ViaPerf:
 		return viaPerf(ctx, c, o)
 	case ViaGo:
 		return viaGo(ctx, c, o)
+	case ViaXctrace:
+		if reason := xctraceWorks(ctx); reason != "" {
+			return nil, &UnavailableError{KindCPU, reason, "leave -via=xctrace out"}
+		}
+		return recordXctrace(ctx, c, o)
 	}
 	rec, err := recordEvents(ctx, c, o)
 	refused, isRefusal := errors.AsType[*refusal](err)
@@ -53,6 +58,8 @@ func CPU(ctx context.Context, c Command, o Options) (*Recording, error) {
 	case perfWorks() == "":
 		o.note("%s: trying perf", refused)
 		return recordPerf(ctx, c, o, KindCPU)
+	case xctraceWorks(ctx) == "":
+		return recordXctrace(ctx, c, o)
 	}
 	return nil, &UnavailableError{KindCPU, refused.reason, refused.remedy + ". What is left are Go programs, which can do it by themselves: go test, net/http/pprof (-url), or one that writes a profile"}
 }

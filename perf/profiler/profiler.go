@@ -232,7 +232,12 @@ func (e *UnavailableError) Error() string {
 // OffCPU records where a command waits: by perf where that works, else by the block and
 // mutex profiles of Go's runtime.
 func OffCPU(ctx context.Context, c Command, o Options) (*Recording, error) {
-	reason := perfWorks()
+	reason, remedy := perfWorks(), "install perf (the target doctor says how)"
+	if reason == "" && userOnly() != "" {
+		// A thread is switched off the CPU by the kernel, so an event of the user side never
+		// sees it; perf records no sample then, and says nothing.
+		reason, remedy = fmt.Sprintf("the kernel shows only root where a thread waits (%s is %d)", paranoidFile, paranoid()), "sysctl kernel.perf_event_paranoid=1 lets others see it, or run as root"
+	}
 	if reason == "" {
 		return recordPerf(ctx, c, o, KindOffCPU)
 	}
@@ -240,7 +245,7 @@ func OffCPU(ctx context.Context, c Command, o Options) (*Recording, error) {
 		o.note("perf cannot record here (%s): taking what the program's own Go runtime says of channels and locks", reason)
 		return recordRuntime(ctx, c, o, KindOffCPU)
 	}
-	return nil, &UnavailableError{KindOffCPU, reason, "install perf (the target doctor says how)"}
+	return nil, &UnavailableError{KindOffCPU, reason, remedy}
 }
 
 // Heap records what a command allocates: by heaptrack, else by valgrind's DHAT. Both see

@@ -19,7 +19,7 @@ const nobodyEnv = "PROFILER_AS_NOBODY"
 // level 2 of kernel.perf_event_paranoid, events of the user side alone.
 func TestWithoutRights(t *testing.T) {
 	if program := os.Getenv(nobodyEnv); program != "" {
-		asNobody(t, program)
+		recordAsNobody(t, program)
 		return
 	}
 	needsPerf(t)
@@ -51,8 +51,8 @@ func TestWithoutRights(t *testing.T) {
 	}
 }
 
-// asNobody is the part that has no rights.
-func asNobody(t *testing.T, program string) {
+// recordAsNobody is the part that has no rights.
+func recordAsNobody(t *testing.T, program string) {
 	o := options(t)
 	o.Via = ViaPerf
 	r, err := CPU(t.Context(), Command{Args: []string{program, "3", "400000000"}}, o)

@@ -168,6 +168,3 @@ func eventName(kind, config uint64) string {
 
 // clock reports whether a sample's weight is in nanoseconds.
 func (e *event) clock() bool { return e.kind == kindSoftware && e.config <= 1 }
-
-// dummy reports whether the event only carries the records of what happens beside samples.
-func (e *event) dummy() bool { return e.kind == kindSoftware && e.config == 9 }

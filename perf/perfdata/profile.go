@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -181,8 +182,36 @@ const (
 	leastNoted    = 0.005
 )
 
-// notes says of the files without names that many samples lie in why they have none.
+// notes are the sentences about what the profile does not tell.
 func (c *collector) notes(b *builder) []string {
+	out := c.walkNotes()
+	if n := c.result.UnknownRecords; n > 0 {
+		out = append(out, fmt.Sprintf("%d of %d records are of types that are not known here, and were skipped", n, c.result.Records))
+	}
+	if n := c.result.Throttled; n > 0 {
+		out = append(out, fmt.Sprintf("the kernel held samples back %d times, as they took it too long", n))
+	}
+	return append(out, c.imageNotes(b)...)
+}
+
+// walkNotes says why walks through dumped stacks have ended before the root, where that
+// is worth it.
+func (c *collector) walkNotes() []string {
+	var total int64
+	for _, n := range c.result.Walks {
+		total += n
+	}
+	var out []string
+	for _, why := range slices.Sorted(maps.Keys(c.result.Walks)) {
+		if share := float64(c.result.Walks[why]) / float64(max(total, 1)); why != WalkedToRoot && share >= leastNoted {
+			out = append(out, fmt.Sprintf("%.1f %% of the dumped stacks could not be walked to their root: %s", 100*share, why))
+		}
+	}
+	return out
+}
+
+// imageNotes says of the files without names that many samples lie in why they have none.
+func (c *collector) imageNotes(b *builder) []string {
 	var out []string
 	order := slices.Clone(c.world.images.all)
 	slices.SortStableFunc(order, func(x, y *image) int { return int(b.weight[y.id] - b.weight[x.id]) })

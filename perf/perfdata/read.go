@@ -43,8 +43,8 @@ type Recording struct {
 	Throttled int64
 	// Waits says how the time off the CPU divides, where it was asked for.
 	Waits Waits
-	// Walks says how the walks through dumped stacks ended, in samples: "root" is a whole
-	// one. Call chains that the kernel has made tell nothing of the kind.
+	// Walks says how the walks through dumped stacks ended, in samples: [WalkedToRoot] is a
+	// whole one. Call chains that the kernel has made tell nothing of the kind.
 	Walks map[string]int64
 	// Records is how many there are of every kind, and UnknownRecords how many of types
 	// that are not known here; they were skipped.
@@ -57,8 +57,8 @@ type Recording struct {
 	Notes []string
 }
 
-// walkedRoot is how a walk ends that has found all callers.
-var walkedRoot = walkRoot.String()
+// WalkedToRoot is how a walk ends that has found all callers, in [Recording.Walks].
+const WalkedToRoot = "root"
 
 // ErrNoSamples says that a recording holds none.
 var ErrNoSamples = errors.New("it holds no sample")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -231,7 +230,7 @@ func FuzzSample(f *testing.F) {
 		}
 		for _, p := range [][]byte{s.values, s.callchain, s.raw, s.regs, s.stack} {
 			if len(p) > len(b) {
-				t.Fatal(fmt.Sprintf("a part of %d bytes in %d", len(p), len(b)))
+				t.Fatalf("a part of %d bytes in %d", len(p), len(b))
 			}
 		}
 	})

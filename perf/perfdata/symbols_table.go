@@ -77,6 +77,12 @@ func better(b, a symbol) bool {
 	if p, q := underscores(x), underscores(y); p != q {
 		return p < q
 	}
+	// The entries of a system call for programs of 64 bits and of 32 can be one; rules for
+	// where time goes know it by the former.
+	const compat = "__ia32_"
+	if p, q := strings.HasPrefix(b.name, compat), strings.HasPrefix(a.name, compat); p != q {
+		return q
+	}
 	return len(x) > len(y)
 }
 

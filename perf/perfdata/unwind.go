@@ -29,7 +29,7 @@ const (
 func (e walkEnd) String() string {
 	switch e {
 	case walkRoot:
-		return "root"
+		return WalkedToRoot
 	case walkTruncated:
 		return "stack dump too small"
 	case walkNoRule:

@@ -23,6 +23,10 @@ func readPerfData(in io.Reader, file string, o Options) (*profile.Profile, Repor
 	report := Report{
 		Format: PerfData, Event: rec.Event, Others: rec.Others, Samples: rec.Samples, Lost: rec.Lost,
 		Waits: Waits(rec.Waits), Faulty: rec.Faulty, Notes: rec.Notes,
+		Whole: rec.Walks[perfdata.WalkedToRoot],
+	}
+	for _, n := range rec.Walks {
+		report.Walked += n
 	}
 	for _, f := range rec.Faults {
 		report.Faults = append(report.Faults, &perf.SyntaxError{File: file, Msg: f.String()})

@@ -39,6 +39,10 @@ type Report struct {
 	Others []string
 	// Samples is how many there are, and Lost how many the recorder says are missing.
 	Samples, Lost int64
+	// Walked is how many samples have stacks that were walked here, and Whole in how many
+	// of them the walk came to the root, whether that has a name or not. Both are 0 where
+	// the recorder has walked.
+	Walked, Whole int64
 	// Waits is about time off the CPU, where it was asked for.
 	Waits Waits
 	// Faults are the places that make no sense, at most maxFaults; Faulty counts all.

@@ -173,6 +173,8 @@ func (r *Recording) add(other *Recording) {
 	a.Format, a.Event, a.Others = b.Format, b.Event, b.Others
 	r.Runs += other.Runs
 	a.Samples += b.Samples
+	a.Walked += b.Walked
+	a.Whole += b.Whole
 	a.Lost += b.Lost
 	a.Waits.Blocked += b.Waits.Blocked
 	a.Waits.Preempted += b.Waits.Preempted

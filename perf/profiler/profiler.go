@@ -152,7 +152,9 @@ func (r *Recording) assess(whole bool) error {
 	}
 	r.Quality = Quality{Rooted: 1, Unknown: tree.UnknownShare(), Lost: r.Report.Lost, Samples: r.Report.Samples}
 	if !whole {
-		r.Quality.Rooted = rooted(r.Profile, value)
+		// The first function of a program without symbols has no name that tells.
+		walked := float64(r.Report.Whole) / float64(max(r.Report.Samples, 1))
+		r.Quality.Rooted = max(rooted(r.Profile, value), min(walked, 1))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -207,8 +208,8 @@ func TestReadyExchange(t *testing.T) {
 		r := redis.Ready
 		r.Port = port
 		g := lifecycle{spec: Spec{Ready: r}}
-		err := g.greet(t.Context(), route{dialHere, g.loopback("127.0.0.1")})
-		if (err == nil) != (says == "") || err != nil && !regexp.MustCompile(says).MatchString(err.Error()) {
+		connected, err := g.greet(t.Context(), route{dialHere, g.loopback("127.0.0.1")})
+		if !connected || (err == nil) != (says == "") || err != nil && !regexp.MustCompile(says).MatchString(err.Error()) {
 			t.Errorf("%q: %v", answer, err)
 		}
 	}
@@ -235,5 +236,40 @@ func TestFindPreset(t *testing.T) {
 	p.Fill(&s)
 	if s.Ready.Kind != ReadyLog || s.Grace != time.Second || s.Config.StopSignal != "SIGTERM" {
 		t.Errorf("the user's word is lost: %+v", s)
+	}
+}
+
+// TestPause: a question that takes long is not asked more often for that.
+func TestPause(t *testing.T) {
+	for _, tt := range []struct{ elapsed, took, want time.Duration }{
+		{0, 0, time.Millisecond},
+		{time.Second, 2 * time.Millisecond, 20 * time.Millisecond},
+		{time.Minute, 2 * time.Millisecond, 250 * time.Millisecond},
+		{time.Second, 3 * time.Second, 3 * time.Second},
+	} {
+		if got := (Ready{}).pauseAfter(tt.elapsed, tt.took); got != tt.want {
+			t.Errorf("after %v, when asking took %v, it waits %v", tt.elapsed, tt.took, got)
+		}
+	}
+	if got := (Ready{Hello: "PING"}).pauseAfter(0, 5*time.Millisecond); got != 20*time.Millisecond {
+		t.Errorf("a program that is asked itself has %v to go on", got)
+	}
+}
+
+// TestGreetWaits: a server that accepts and is slow to answer is asked once, and not
+// again and again until it can do nothing but answer.
+func TestGreetWaits(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	g := lifecycle{spec: Spec{Ready: Ready{Kind: ReadyTCP, Port: l.Addr().(*net.TCPAddr).Port, Hello: "PING\r\n"}}}
+	ctx, cancel := context.WithTimeout(t.Context(), connectPatience+200*time.Millisecond)
+	defer cancel()
+	// Nobody accepts: the kernel does, and there is no answer until the time is up.
+	connected, err := g.greet(ctx, route{dialHere, g.loopback("127.0.0.1")})
+	if !connected || err == nil || ctx.Err() == nil || greetReason(err) != "no answer in time" {
+		t.Errorf("connected %v, %v (%v)", connected, err, ctx.Err())
 	}
 }

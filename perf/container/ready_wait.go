@@ -15,7 +15,7 @@ type check func(ctx context.Context) (missing string, err error)
 const (
 	// The pause between two questions is a fiftieth of the time that has gone by, so that
 	// the error of what is measured is 2 %, and at least what the last question took, so
-	// that asking never takes more than half of the engine's attention.
+	// that asking never takes more than half of the time of whoever answers.
 	pausePart  = 50
 	firstPause = time.Millisecond
 	lastPause  = 250 * time.Millisecond
@@ -45,7 +45,7 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 			return nil
 		}
 		missing = answer
-		timer := time.NewTimer(pauseAfter(answered.Sub(l.started), answered.Sub(asked)))
+		timer := time.NewTimer(l.spec.Ready.pauseAfter(answered.Sub(l.started), answered.Sub(asked)))
 		select {
 		case <-timer.C:
 		case <-within.Done():
@@ -75,8 +75,13 @@ func (l *lifecycle) orEnded(ctx context.Context, a *Attachment, err error) error
 	return err
 }
 
-func pauseAfter(elapsed, took time.Duration) time.Duration {
-	return min(max(elapsed/pausePart, took, firstPause), lastPause)
+func (r Ready) pauseAfter(elapsed, took time.Duration) time.Duration {
+	if r.Hello != "" {
+		// The one who answers is the program itself, which is busy becoming ready, and
+		// PostgreSQL makes a process for each client.
+		took *= 4
+	}
+	return max(min(elapsed/pausePart, lastPause), took, firstPause)
 }
 
 // late says that the program is not ready in time, and what was missing to the last.

@@ -59,3 +59,32 @@ func TestKernelNames(t *testing.T) {
 		t.Errorf("names of another kernel are taken:\n%s\n%v", got, r.Notes)
 	}
 }
+
+// TestCompiledWhileItRan checks names from the map that a compiler leaves.
+func TestCompiledWhileItRan(t *testing.T) {
+	w := new(written).comm(5, 5, 0, 0, "node").mmap2(5, 0, 0x10000, 0x10000, 0, "//anon")
+	w.sample(5, 5, 1, 1, 0x10010, 0x10121).sample(5, 5, 2, 1, 0x1f000)
+	open := func(path string) (File, error) {
+		if path == "/tmp/perf-5.map" {
+			return memoryFile{bytes.NewReader([]byte("10000 40 LazyCompile:~inner file.js:3\n10100 40 Builtin:Outer\n"))}, nil
+		}
+		return noFiles(path)
+	}
+	wantStacks(t, readBytes(t, w.pipe(), Options{Open: open}),
+		"node;Builtin:Outer+10120;LazyCompile:~inner file.js:3+10010 10", "node;[perf-5.map]+1f000 10")
+}
+
+// TestOnlyAbsolutePaths checks that a recording cannot have files opened by other names.
+func TestOnlyAbsolutePaths(t *testing.T) {
+	w := new(written).comm(5, 5, 0, 0, "x").mmap2(5, 0, 0x1000, 0x1000, 0, "program").mmap2(5, 0, 0x2000, 0x1000, 0, "/bin/x (deleted)")
+	w.sample(5, 5, 1, 1, 0x1010, 0x2010)
+	var opened []string
+	r := readBytes(t, w.pipe(), Options{Open: func(path string) (File, error) {
+		opened = append(opened, path)
+		return noFiles(path)
+	}})
+	wantStacks(t, r, "x;[x (deleted)]+f;[program]+10 10")
+	if got := fmt.Sprint(opened); strings.Contains(got, "program") {
+		t.Errorf("%s were opened", got)
+	}
+}

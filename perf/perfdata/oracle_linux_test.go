@@ -440,3 +440,35 @@ func readELFNames(path string, into map[string]uint64) {
 		_ = f.Close()
 	}
 }
+
+func init() { recordAnew = makeRecordings }
+
+// makeRecordings makes those of testdata. What perf script says of them must agree.
+func makeRecordings(t *testing.T) {
+	t.Helper()
+	testenv.Working(t, "perf", perfRecords)
+	dir := filepath.Dir(recordedProgram)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	run(t, dir, "gcc", "-O2", "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-nostdlib", "-static", "-Wl,--eh-frame-hdr", "-o", recordedProgram, source("small.c"))
+	b, err := os.ReadFile(recordedProgram)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(recordingsDir, "small"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, flags := range recordingFlags {
+		data := recorded(t, dir, []string{recordedProgram}, flags...)
+		if name != "offcpu" && name != "events" { // perf script has these in another form
+			compareWithPerf(t, name, data)
+		}
+		shell := append([]string{"sh", "-c", `perf record -q -N -o - "$@" | cat`, "sh"}, flags...)
+		pipe := []byte(run(t, dir, append(shell, recordedProgram)...))
+		if err := os.WriteFile(filepath.Join(recordingsDir, name+".perf"), withoutMachine(t, pipe), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
 var update = flag.Bool("update", false, "record testdata/recordings anew, with perf, and write what is to be read of them")
@@ -33,6 +31,9 @@ var recordingFlags = map[string][]string{
 	"offcpu":     {"-e", "context-switches", "-c", "1", "--switch-events", "--call-graph", "dwarf,512", "--user-callchains"},
 }
 
+// recordAnew makes the recordings, where perf can be.
+var recordAnew func(t *testing.T)
+
 // recordedFiles opens the program of the recordings, under the path that they name.
 func recordedFiles(path string) (File, error) {
 	if path == recordedProgram {
@@ -44,6 +45,9 @@ func recordedFiles(path string) (File, error) {
 // TestRecordings reads the recordings of perf that lie in testdata.
 func TestRecordings(t *testing.T) {
 	if *update {
+		if recordAnew == nil {
+			t.Fatal("only perf on Linux makes recordings")
+		}
 		recordAnew(t)
 	}
 	for name := range recordingFlags {
@@ -161,36 +165,6 @@ func asFile(t *testing.T, b []byte) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
-}
-
-// recordAnew makes the recordings. What perf script says of them must agree.
-func recordAnew(t *testing.T) {
-	t.Helper()
-	testenv.Working(t, "perf", perfRecords)
-	dir := filepath.Dir(recordedProgram)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	run(t, dir, "gcc", "-O2", "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-nostdlib", "-static", "-Wl,--eh-frame-hdr", "-o", recordedProgram, source("small.c"))
-	b, err := os.ReadFile(recordedProgram)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(recordingsDir, "small"), b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, flags := range recordingFlags {
-		data := recorded(t, dir, []string{recordedProgram}, flags...)
-		if name != "offcpu" && name != "events" { // perf script has these in another form
-			compareWithPerf(t, name, data)
-		}
-		shell := append([]string{"sh", "-c", `perf record -q -N -o - "$@" | cat`, "sh"}, flags...)
-		pipe := []byte(run(t, dir, append(shell, recordedProgram)...))
-		if err := os.WriteFile(filepath.Join(recordingsDir, name+".perf"), withoutMachine(t, pipe), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // withoutMachine leaves out of a recording what says whose machine it was.

@@ -222,6 +222,33 @@ func TestPerfReads(t *testing.T) {
 	}
 }
 
+// TestEachRunIsRecorded runs a command again and again: each waits once, and none is missing.
+func TestEachRunIsRecorded(t *testing.T) {
+	needsEvents(t)
+	if os.Geteuid() != 0 && paranoid() > 1 {
+		t.Skip("the kernel shows its switches only to root")
+	}
+	o := options(t)
+	o.Repeat = 10
+	c := Command{Args: []string{testenv.Tool(t, "sleep"), "0.02"}}
+	f, err := os.Create(filepath.Join(t.TempDir(), "perf.data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := sampleRuns(t.Context(), c, o, KindOffCPU, callGraph{}, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := r.recording(c, o, KindOffCPU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slept := time.Duration(rec.Report.Waits.Blocked); rec.Runs != 10 || slept < 200*time.Millisecond {
+		t.Errorf("%d runs have waited for %s, each for 20 ms", rec.Runs, slept)
+	}
+}
+
 // A recorded is what a process of another user tells of its recording.
 type recorded struct {
 	Samples, Lost  int64

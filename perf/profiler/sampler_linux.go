@@ -84,7 +84,7 @@ func (s *sampler) openRings(cpus []int, size int) error {
 	s.attr.Wakeup = uint32(size / 4)
 	for _, cpu := range cpus {
 		fd, err := s.open(cpu)
-		if err == unix.ENODEV && s.attr.Type == unix.PERF_TYPE_SOFTWARE {
+		if errors.Is(err, unix.ENODEV) && s.attr.Type == unix.PERF_TYPE_SOFTWARE {
 			continue
 		}
 		if err != nil {
@@ -204,7 +204,7 @@ func (s *sampler) read() error {
 		polled = append(polled, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
 	}
 	for {
-		if _, err := unix.Poll(polled, -1); err != nil && err != unix.EINTR {
+		if _, err := unix.Poll(polled, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return s.failed(fmt.Errorf("waiting for samples: %w", err))
 		}
 		last := polled[0].Revents != 0

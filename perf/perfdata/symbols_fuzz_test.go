@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -60,6 +61,39 @@ func TestSeeds(t *testing.T) {
 		}
 		if faults := s.faults(); len(faults) > 0 {
 			t.Error(faults)
+		}
+	}
+}
+
+// TestConcurrent asks from several goroutines at once, for the race detector, and holds the
+// answers against those to one.
+func TestConcurrent(t *testing.T) {
+	data := seeds(t)["dwarf5.elf"]
+	open := func() *symbols {
+		o, err := openObject("seed", memoryFile{bytes.NewReader(data)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newSymbols(o, emptyMachine)
+	}
+	alone, shared := open(), open()
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for _, f := range shared.symbolTable().symbols {
+				for a := f.start; a < f.end; a++ {
+					shared.frames(a, nil)
+				}
+			}
+		})
+	}
+	all.Wait()
+	shared.prepare([]uint64{0, 1})
+	for _, f := range alone.symbolTable().symbols {
+		for a := f.start; a < f.end; a++ {
+			if x, y := alone.frames(a, nil), shared.frames(a, nil); !slices.Equal(x, y) {
+				t.Errorf("%#x: %+v, then %+v", a, x, y)
+			}
 		}
 	}
 }

@@ -29,7 +29,9 @@ const maxSymbols = 1 << 28
 // newSymbolTable keeps one symbol of those that begin at the same address, and gives each
 // that has no size one that ends where the next begins. It takes the slice over.
 func newSymbolTable(all []symbol) *symbolTable {
-	slices.SortStableFunc(all, func(a, b symbol) int { return cmp.Compare(a.start, b.start) })
+	if byStart := func(a, b symbol) int { return cmp.Compare(a.start, b.start) }; !slices.IsSortedFunc(all, byStart) {
+		slices.SortStableFunc(all, byStart)
+	}
 	kept := all[:0]
 	for _, s := range all {
 		if n := len(kept); n > 0 && kept[n-1].start == s.start {

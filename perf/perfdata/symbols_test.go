@@ -259,6 +259,23 @@ func functionRange(t testing.TB, program, name string) (start, end uint64) {
 	return 0, 0
 }
 
+// TestTrampoline looks up what a caller passes of a return into a function's first
+// instruction.
+func TestTrampoline(t *testing.T) {
+	program := compile(t, "a.c", cSource, "gcc", "-O2", "-g")
+	s := symbolsOf(t, program)
+	start, _ := functionRange(t, program, "_start")
+	if _, ok := s.symbolTable().lookup(start - 1); ok {
+		t.Skip("a function ends where this one begins")
+	}
+	if name, begin, ok := s.lookup(start - 1); !ok || name != "_start" || begin != start {
+		t.Errorf("got %q from %#x", name, begin)
+	}
+	if name, _, ok := s.lookup(start - 2); ok {
+		t.Errorf("what lies in no function is called %q", name)
+	}
+}
+
 func TestDebugLinkIsAName(t *testing.T) {
 	for _, name := range []string{"", "..", "../x", "/etc/passwd"} {
 		if paths := linkPaths("/bin/x", filepath.Base(name)); slices.Contains(paths, name) {

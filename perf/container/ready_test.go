@@ -105,7 +105,7 @@ func needsNetns(t testing.TB, e Engine, ready string) {
 }
 
 // TestLifecycleNeverReady sees that each kind of readiness ends at its deadline, and
-// tells what was missing. On a machine that others use, a command takes longer than that.
+// tells what was missing.
 func TestLifecycleNeverReady(t *testing.T) {
 	e := realEngine(t)
 	a := probeImage(t, e)
@@ -118,7 +118,7 @@ func TestLifecycleNeverReady(t *testing.T) {
 		health  *HealthCheck
 	}{
 		{ready: "tcp:7532", timeout: soon, says: "not ready after 5s: port 7532 does not answer (127.0.0.1:7532: nothing listens"},
-		{ready: "exec:/probe -dial=127.0.0.1:7532", timeout: soon, says: "exit status 1: dial tcp 127.0.0.1:7532: connect: connection refused|the first question is still unanswered"},
+		{ready: "exec:/probe -dial=127.0.0.1:7532", timeout: soon, says: "exit status 1: dial tcp 127.0.0.1:7532: connect: connection refused"},
 		{ready: "exec:/no/such program", says: "cannot be run in the container"},
 		{ready: "log:^never$", timeout: soon, says: `it has written no line that matches "^never$"`},
 		{ready: "health", says: "its image has no HEALTHCHECK"},
@@ -141,11 +141,17 @@ func TestLifecycleNeverReady(t *testing.T) {
 			}
 			_, err = Lifecycle(t.Context(), e, s)
 			var failed *LifecycleError
-			if !errors.As(err, &failed) || failed.Phase != "ready" || failed.LeftBehind != nil || !slices.ContainsFunc(strings.Split(tt.says, "|"), func(says string) bool { return strings.Contains(err.Error(), says) }) {
+			if !errors.As(err, &failed) || failed.Phase != "ready" || failed.LeftBehind != nil || !strings.Contains(err.Error(), tt.says) && !unanswered(err, tt.timeout) {
 				t.Errorf("%v\nwant: %s", err, tt.says)
 			}
 		})
 	}
+}
+
+// unanswered reports whether an engine on a busy machine has not even answered the first
+// question until the deadline, which is then said.
+func unanswered(err error, timeout time.Duration) bool {
+	return timeout > 0 && strings.Contains(err.Error(), "not ready after 5s: the first question is still unanswered")
 }
 
 // TestLifecyclePortTaken: in the host's network somebody else's server would be taken

@@ -79,6 +79,11 @@ func (r *Result) normalised() *Result {
 		}
 	}
 	c.Workloads, c.Objectives, c.Warnings = nonNil(c.Workloads), nonNil(c.Objectives), nonNil(c.Warnings)
+	c.Scaling = nonEmpty(slices.Clone(r.Scaling))
+	for i := range c.Scaling {
+		s := &c.Scaling[i]
+		s.Levels, s.Advice = nonNil(s.Levels), nonNil(s.Advice)
+	}
 	c.Comparisons = nonNil(slices.Clone(r.Comparisons))
 	for i := range c.Comparisons {
 		a := &c.Comparisons[i]

@@ -158,6 +158,8 @@ func TestDecodeNamesLineAndReason(t *testing.T) {
 		{"bounds crossed", `"low": 0.002,`, `"low": 0.2,`, `"low": 0.2,`, "objectives[0].low: 0.2 lies above high"},
 		{"negative count", `"n": 20`, `"n": -20`, `"n": -20`, "objectives[0].n: -20 is negative"},
 		{"unknown verdict", `"verdict": "SLOWER"`, `"verdict": "WORSE"`, `"WORSE"`, "comparisons[0].verdict"},
+		{"level of none", `"parallel": 8`, `"parallel": 0`, `"parallel": 0`, "scaling[0].levels[2].parallel: 0"},
+		{"law crossed", `"low": 0.41`, `"low": 0.5`, `"low": 0.5`, "scaling[0].contention.low: 0.5 lies above"},
 		{"unknown design", `"design": "paired"`, `"design": "blocked"`, `"blocked"`, "comparisons[0].design"},
 	}
 	for _, row := range rows {

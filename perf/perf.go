@@ -59,9 +59,11 @@ var (
 var (
 	ContainerStart   = Metric{"container start", Second, Lower} // from the call that creates it until it is ready
 	ContainerCreate  = Metric{"create", Second, Lower}          // the call that creates it
+	ContainerNetwork = Metric{"network", Second, Lower}         // from that call on, until the engine has joined it to its network
 	ContainerRun     = Metric{"start", Second, Lower}           // the call that starts it
 	ContainerReady   = Metric{"ready", Second, Lower}           // from the call that starts it until the program says that it is ready
 	ContainerProgram = Metric{"program", Second, Lower}         // the program's own part of that: from its main function on
+	ContainerExec    = Metric{"exec", Second, Lower}            // running one more command in it, once it is ready
 	ContainerStop    = Metric{"stop", Second, Lower}            // from the call that stops it until the program is dead
 	ContainerRemove  = Metric{"remove", Second, Lower}          // the call that removes it
 	ContainerImage   = Metric{"image", Second, Lower}           // making its image known to the engine, once a run
@@ -368,7 +370,10 @@ type Result struct {
 	Workloads   []WorkloadResult  `json:"workloads"`
 	Objectives  []ObjectiveResult `json:"objectives"`
 	Comparisons []Comparison      `json:"comparisons"`
-	Warnings    []Warning         `json:"warnings"`
+	// Scaling is how throughput grew with parallelism, for each kind of thing that was
+	// measured at several levels of it.
+	Scaling  []Scaling `json:"scaling,omitempty"`
+	Warnings []Warning `json:"warnings"`
 }
 
 // Workload returns the result of the workload called name, or nil.

@@ -55,6 +55,15 @@ func fullResult() *Result {
 			Profile: &ProfileDiff{Kind: "cpu", Old: "profiles/x/old.pb.gz", New: "profiles/x/new.pb.gz", Diff: "profiles/x/diff.svg", Runs: 5, Unit: Second,
 				OldWeight: 0.002, NewWeight: 0.003, Movers: []Mover{{"main.f", 0.001, 0.001}}},
 		}},
+		Scaling: []Scaling{
+			{
+				Name: "network none", Levels: []ScalingLevel{{1, "none x1", false}, {1, "none x1 cold", true}, {8, "none x8", false}, {64, "none x64", false}},
+				Lambda: value(4.6), Contention: Bounded{value(0.45), value(0.41), value(0.49)}, Coherency: Bounded{value(1e-4), value(1e-5), value(3e-4)},
+				Best: Bounded{value(74), value(43), value(234)}, Misfit: value(0.06), Confidence: 0.95,
+				Answer: "a start takes 6 s at 64 in parallel", Advice: []string{"start at most 8 at once"},
+			},
+			{Name: "network host", Levels: []ScalingLevel{{Parallel: 1, Workload: "host x1"}}, Reason: "one level is no law"},
+		},
 		Warnings: []Warning{{WarnEnvironment, "the governor is powersave; set it to performance"}},
 	}
 }

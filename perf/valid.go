@@ -95,6 +95,11 @@ func (r *Result) checkLists() *problem {
 			return p
 		}
 	}
+	for i := range r.Scaling {
+		if p := r.Scaling[i].check().under("scaling", i); p != nil {
+			return p
+		}
+	}
 	return nil
 }
 

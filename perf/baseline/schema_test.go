@@ -128,6 +128,9 @@ func TestSchemaRefuses(t *testing.T) {
 		"a workload unnamed":  {`"name": "self-test"`, `"name": ""`},
 		"a metric unnamed":    {`"name": "peak memory"`, `"name": ""`},
 		"a null fingerprint":  {`"linux-amd64-2c-32g-0badcafe"`, `null`},
+		"a level of none":     {`"parallel": 8`, `"parallel": 0`},
+		"a scaling unnamed":   {`"name": "network none"`, `"name": ""`},
+		"a word for a fit":    {`"lambda": 4.6`, `"lambda": "4.6"`},
 		"a number of samples": {`"samples": [12.5]`, `"samples": 12.5`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -84,7 +84,7 @@ func (l *lifecycle) control(ctx context.Context, cmd *exec.Cmd, ended chan error
 		return fmt.Errorf("it ended before it was ready: %w", errors.Join(err, ctx.Err()))
 	case <-timeout.C:
 		_ = cmd.Process.Kill() // it may have ended just now
-		<-ended
+		_ = <-ended            // killed, as it was meant to be
 		return l.late(ctx, "it has written no line that "+l.line())
 	}
 	l.readyAt = l.out.at

@@ -61,7 +61,9 @@ func (p *privateEngine) start(t *testing.T) Engine {
 		"--exec-root="+filepath.Join(p.dir, "exec"), "--pidfile="+filepath.Join(p.dir, "pid"),
 		"--bridge=none", "--iptables=false", "--storage-driver=vfs")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// In a network of its own: an engine that is told to have no bridge removes the machine's
+	// docker0 when it starts, which another engine needs.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWNET}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,14 @@ type Spec struct {
 	Ready        Ready
 	ReadyTimeout time.Duration // from the start call; 0: 30 s
 	Grace        time.Duration // between SIGTERM and SIGKILL, in whole seconds; 0: 10 s
+	// Exec is one more command to run in the container, once it is ready: without a shell,
+	// and to end with status 0. Empty: none.
+	Exec []string
+	// LookUp looks the image up before the create, as the docker command and the
+	// Testcontainers libraries do, where there is no Archive.
+	LookUp bool
+	// Joins tells when the container joins its network; nil: nobody listens.
+	Joins *NetworkRecorder
 	// Use reads memory and processor time before the stop. Reading takes the engine
 	// some milliseconds, which are in no phase.
 	Use bool
@@ -49,12 +57,19 @@ type Phases struct {
 	Create    time.Duration
 	Attach    time.Duration // connecting to the output, before the start
 	Start     time.Duration // the call; the program runs before it returns
+	// Network is from the start call until the engine has joined the container to its
+	// network, which is a part of Start. It is absent without Spec.Joins, and where the
+	// engine's clock is not this process's.
+	Network    time.Duration
+	HasNetwork bool
 	// Ready is from the start *call* to the arrival of the ready line, which can be
 	// before Start is over. By another readiness it is seen after Start only, 2 % late at
 	// most by the pauses between two questions, or by what one question takes.
-	Ready  time.Duration
-	Stop   time.Duration // from the stop call until the program is dead
-	Remove time.Duration
+	Ready   time.Duration
+	Exec    time.Duration // running Spec.Exec, once the program was ready
+	HasExec bool
+	Stop    time.Duration // from the stop call until the program is dead
+	Remove  time.Duration
 
 	// Ready is made of BeforeMain, from the start call to the program's own first
 	// moment, and Program, from there to when it was seen to be ready. Where the program
@@ -83,13 +98,13 @@ func (p Phases) ContainerStart() time.Duration { return p.Create + p.Attach + p.
 
 // Total is create to removed, without what is looked up between the phases.
 func (p Phases) Total() time.Duration {
-	return p.Create + p.Attach + max(p.Start, p.Ready) + p.Stop + p.Remove
+	return p.Create + p.Attach + max(p.Start, p.Ready) + p.Exec + p.Stop + p.Remove
 }
 
 // A LifecycleError is a lifecycle that did not come to its regular end. The
 // container has been removed, unless LeftBehind says otherwise.
 type LifecycleError struct {
-	Phase string   // "image", "create", "attach", "start", "ready", "use", "stop", "remove"
+	Phase string   // "image", "create", "attach", "start", "ready", "exec", "use", "stop", "remove"
 	Name  string   // of the container
 	Err   error    // what went wrong, as a sentence
 	Tail  []string // the container's last lines, at most 10
@@ -219,6 +234,12 @@ func (l *lifecycle) run(ctx context.Context) (err error) {
 	if err = l.ready(ctx, attachment, streams); err != nil {
 		return err
 	}
+	if len(l.spec.Exec) > 0 {
+		phase = "exec"
+		if err = l.exec(ctx); err != nil {
+			return err
+		}
+	}
 	if l.spec.Use {
 		phase = "use"
 		use, err := ReadUse(ctx, l.engine, l.id)
@@ -236,7 +257,33 @@ func (l *lifecycle) run(ctx context.Context) (err error) {
 	if err = timed(&l.phases.Remove, func() error { return l.engine.Remove(ctx, l.id) }); err != nil {
 		return err
 	}
+	l.network()
 	return nil
+}
+
+// exec runs the one more command.
+func (l *lifecycle) exec(ctx context.Context) error {
+	var result ExecResult
+	err := timed(&l.phases.Exec, func() (err error) {
+		result, err = l.engine.Exec(ctx, l.id, l.spec.Exec)
+		return err
+	})
+	if err == nil && result.ExitCode != 0 {
+		err = fmt.Errorf("%s ended with exit status %d%s", l.spec.Exec[0], result.ExitCode, quoted([]byte(result.Output)))
+	}
+	l.phases.HasExec = err == nil
+	return err
+}
+
+// network takes what the engine's event said of the start, which has arrived long since.
+func (l *lifecycle) network() {
+	if l.spec.Joins == nil || !l.engine.Info().SharesClock {
+		return
+	}
+	at, ok := l.spec.Joins.take(l.id)
+	if took := at.Sub(l.started.Round(0)); ok && took > 0 && took <= max(l.phases.Start, l.phases.Ready) {
+		l.phases.Network, l.phases.HasNetwork = took, true
+	}
 }
 
 // timed adds what f takes to d.
@@ -249,7 +296,17 @@ func timed(d *time.Duration, f func() error) error {
 
 func (l *lifecycle) image(ctx context.Context) error {
 	if l.spec.Archive == nil {
-		return ctx.Err()
+		if !l.spec.LookUp {
+			return ctx.Err()
+		}
+		return timed(&l.phases.Image, func() error {
+			image, err := l.engine.Image(ctx, l.spec.Config.Image)
+			l.phases.ImageWarm = err == nil
+			if err == nil {
+				l.spec.Config.Image = image.ID
+			}
+			return err
+		})
 	}
 	return timed(&l.phases.Image, func() error {
 		image, warm, err := EnsureImage(ctx, l.engine, *l.spec.Archive)

@@ -99,7 +99,8 @@ func atOnce(t *testing.T, e Engine, s Spec, n int) []Phases {
 func TestPostgresAnswers(t *testing.T) {
 	answer := "E\x00\x00\x00\x40SFATAL\x00VFATAL\x00C57P03\x00Mthe database system is starting up\x00\x00"
 	preset, _ := FindPreset("postgres")
-	if !strings.Contains(answer, preset.Ready.Busy) || strings.Contains("R\x00\x00\x00\x08\x00\x00\x00\x00", preset.Ready.Busy) {
+	served := "R\x00\x00\x00\x08\x00\x00\x00\x00" // AuthenticationOk
+	if !strings.Contains(answer, preset.Ready.Busy) || strings.Contains(served, preset.Ready.Busy) {
 		t.Errorf("%q does not tell the answers of a server apart", preset.Ready.Busy)
 	}
 }
@@ -156,9 +157,7 @@ func packPostgres(t *testing.T, w *tar.Writer, bin string) error {
 	t.Helper()
 	version := filepath.Base(filepath.Dir(bin))
 	trees := []string{filepath.Join(bin, "postgres"), "/usr/lib/postgresql/" + version + "/lib", "/usr/share/postgresql/" + version, "/usr/share/zoneinfo/UTC", "/usr/share/zoneinfo/Etc/UTC"}
-	for _, library := range libraries(t, filepath.Join(bin, "postgres")) {
-		trees = append(trees, library)
-	}
+	trees = append(trees, libraries(t, filepath.Join(bin, "postgres"))...)
 	var err error
 	for _, tree := range trees {
 		err = errors.Join(err, addTree(w, tree, tree, 0))

@@ -22,9 +22,10 @@ type route struct {
 	address string
 }
 
-// answerTimeout bounds one attempt: what listens on the same machine answers at once,
-// and an address that is not reached from here at all must not keep the others waiting.
-const answerTimeout = 500 * time.Millisecond
+// connectPatience bounds one attempt to connect: the kernel accepts at once for what
+// listens, and an address that is not reached from here at all must not keep the others
+// waiting.
+const connectPatience = 500 * time.Millisecond
 
 func dialHere(ctx context.Context, address string) (net.Conn, error) {
 	var d net.Dialer
@@ -37,11 +38,11 @@ func (l *lifecycle) checkPortFree(ctx context.Context) error {
 	if l.spec.Ready.Kind != ReadyTCP || l.spec.Config.Network != "host" || !l.engine.Info().SharesClock {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	conn, err := dialHere(ctx, l.loopback("127.0.0.1"))
 	if err != nil {
-		return nil //nolint:nilerr // that nothing answers is what is hoped for
+		return nil // that nothing answers is what is hoped for
 	}
 	_ = conn.Close() // nothing was written
 	return fmt.Errorf("port %d of this machine answers before the container is started, so that an answer would say nothing: end what listens there, or use another network", l.spec.Ready.Port)
@@ -63,11 +64,14 @@ func (l *lifecycle) checkTCP(ctx context.Context) (check, func(), error) {
 	return func(ctx context.Context) (string, error) {
 		var missing []string
 		for _, r := range routes {
-			err := l.greet(ctx, r)
+			connected, err := l.greet(ctx, r)
 			if err == nil {
 				return "", nil
 			}
 			missing = append(missing, fmt.Sprintf("%s: %s", r.address, greetReason(err)))
+			if connected {
+				break // it is the program, and each question costs it as much as a client does
+			}
 		}
 		return "port " + strconv.Itoa(l.spec.Ready.Port) + " does not answer (" + strings.Join(missing, "; ") + ")", nil
 	}, end, nil
@@ -101,28 +105,27 @@ func (l *lifecycle) routes(ctx context.Context) (_ []route, end func(), err erro
 	return routes, func() {}, nil
 }
 
-// greet connects, and where the readiness has a greeting, waits for an answer.
-func (l *lifecycle) greet(ctx context.Context, r route) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+// greet connects, and where the readiness has a greeting, waits for an answer. It waits
+// as long as ctx lasts: a server on a busy machine that is asked again, before it has
+// answered, has two to answer, and never catches up.
+func (l *lifecycle) greet(ctx context.Context, r route) (connected bool, err error) {
+	dialing, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
-	conn, err := r.dial(ctx, r.address)
+	conn, err := r.dial(dialing, r.address)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	if l.spec.Ready.Hello == "" {
-		return nil
+		return true, nil
 	}
-	return exchange(ctx, conn, l.spec.Ready)
+	return true, exchange(ctx, conn, l.spec.Ready)
 }
 
 // exchange sends the greeting and judges the answer.
 func exchange(ctx context.Context, conn net.Conn, r Ready) error {
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
-		}
-	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // long past
+	defer stop()
 	if _, err := io.WriteString(conn, r.Hello); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type check func(ctx context.Context) (missing string, err error)
 const (
 	// The pause between two questions is a fiftieth of the time that has gone by, so that
 	// the error of what is measured is 2 %, and at least what the last question took, so
-	// that asking never takes more than half of the engine's attention.
+	// that asking never takes more than half of the time of whoever answers.
 	pausePart  = 50
 	firstPause = time.Millisecond
 	lastPause  = 250 * time.Millisecond
@@ -25,7 +25,7 @@ const (
 func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 	ask, end, err := l.check(ctx)
 	if err != nil {
-		return err
+		return l.orEnded(ctx, a, err)
 	}
 	defer end()
 	within, cancel := context.WithDeadline(ctx, l.started.Add(l.spec.ReadyTimeout))
@@ -39,13 +39,13 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 		case within.Err() != nil:
 			return l.late(ctx, missing)
 		case err != nil:
-			return err
+			return l.orEnded(ctx, a, err)
 		case answer == "":
 			l.readyAt = answered
 			return nil
 		}
 		missing = answer
-		timer := time.NewTimer(pauseAfter(answered.Sub(l.started), answered.Sub(asked)))
+		timer := time.NewTimer(l.spec.Ready.pauseAfter(answered.Sub(l.started), answered.Sub(asked)))
 		select {
 		case <-timer.C:
 		case <-within.Done():
@@ -60,8 +60,28 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 	}
 }
 
-func pauseAfter(elapsed, took time.Duration) time.Duration {
-	return min(max(elapsed/pausePart, took, firstPause), lastPause)
+// orEnded replaces an error of asking by the end of the program, where that is why.
+func (l *lifecycle) orEnded(ctx context.Context, a *Attachment, err error) error {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
+	select {
+	case <-a.Done():
+		if ended := l.ended(ctx, a, "before it was ready"); ended != nil {
+			return ended
+		}
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return err
+}
+
+func (r Ready) pauseAfter(elapsed, took time.Duration) time.Duration {
+	if r.Hello != "" {
+		// The one who answers is the program itself, which is busy becoming ready, and
+		// PostgreSQL makes a process for each client.
+		took *= 4
+	}
+	return max(min(elapsed/pausePart, lastPause), took, firstPause)
 }
 
 // late says that the program is not ready in time, and what was missing to the last.

@@ -114,6 +114,7 @@ func manyShort() int {
 }
 
 func TestRecorderMissesNothing(t *testing.T) {
+	t.Parallel()
 	engine := realEngine(t)
 	o := newOwner(t, "many")
 	makeFor(t, engine, o) // before the recording: not part of it
@@ -128,6 +129,7 @@ func TestRecorderMissesNothing(t *testing.T) {
 
 // TestRecorderBrokenStreams breaks the stream of events off again and again.
 func TestRecorderBrokenStreams(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes 100 containers")
 	}

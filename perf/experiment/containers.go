@@ -93,16 +93,11 @@ func (l *lifecycles) find(ctx context.Context) error {
 
 // probe builds the probe for the engine and makes an image of it.
 func (l *lifecycles) probe(ctx context.Context) error {
-	info := l.Engine.Info()
-	program, err := container.BuildProbe(ctx, l.Go, info.OS, info.Arch)
-	switch {
-	case errors.Is(err, container.ErrNoGo):
-		return &Unavailable{err.Error()}
-	case err != nil:
+	program, err := l.buildProbe(ctx)
+	if err != nil {
 		return err
 	}
-	archive, err := container.ImageSpec{Program: program, Path: "/probe", OS: info.OS, Arch: info.Arch,
-		Labels: map[string]string{container.LabelTool: container.ToolName}, Name: l.Owner.Image("probe")}.Pack()
+	archive, err := l.pack(program, "probe")
 	if err != nil {
 		return err
 	}
@@ -117,6 +112,23 @@ func (l *lifecycles) probe(ctx context.Context) error {
 	}
 	l.spec.Config.Image = image.ID
 	return nil
+}
+
+// buildProbe builds the probe for the engine.
+func (c Containers) buildProbe(ctx context.Context) ([]byte, error) {
+	info := c.Engine.Info()
+	program, err := container.BuildProbe(ctx, c.Go, info.OS, info.Arch)
+	if errors.Is(err, container.ErrNoGo) {
+		return nil, &Unavailable{err.Error()}
+	}
+	return program, err
+}
+
+// pack makes an image of a program under a name of this run's.
+func (c Containers) pack(program []byte, name string) (container.Archive, error) {
+	info := c.Engine.Info()
+	return container.ImageSpec{Program: program, Path: "/probe", OS: info.OS, Arch: info.Arch,
+		Labels: map[string]string{container.LabelTool: container.ToolName}, Name: c.Owner.Image(name)}.Pack()
 }
 
 // run times one container; with use it also reads what the container used.

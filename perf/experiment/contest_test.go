@@ -553,7 +553,7 @@ func TestSelfTestKnows(t *testing.T) {
 	a := newArena()
 	a.noise = 0.005
 	work := func(lie float64) SelfTest {
-		return SelfTest{Comparer: a.comparer(), Budget: time.Minute, Work: func(ctx context.Context, factor float64, v Variation) (Observation, error) {
+		return SelfTest{Comparer: a.comparer(), Budget: 10 * time.Second, Work: func(ctx context.Context, factor float64, v Variation) (Observation, error) {
 			return a.arm("w", time.Duration(float64(20*ms)*(1+(factor-1)*lie)), 0).Run(ctx, v)
 		}}
 	}
@@ -603,7 +603,7 @@ func TestSelfTestCutShort(t *testing.T) {
 		a := newArena()
 		a.noise = 0.005
 		ctx, cancel := context.WithCancel(t.Context())
-		test := SelfTest{Comparer: a.comparer(), Budget: time.Minute, Work: func(ctx context.Context, factor float64, v Variation) (Observation, error) {
+		test := SelfTest{Comparer: a.comparer(), Budget: 10 * time.Second, Work: func(ctx context.Context, factor float64, v Variation) (Observation, error) {
 			return a.arm("w", time.Duration(float64(20*ms)*factor), 0).Run(ctx, v)
 		}}
 		begun := 0

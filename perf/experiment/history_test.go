@@ -151,7 +151,7 @@ func TestHistoryOfNoise(t *testing.T) {
 	const histories = 60
 	alarms := 0
 	for range histories {
-		h, err := NewHistory(compared(func(i int) string { return fmt.Sprint(i) }, noisy(r, 100, 1)...), "w", "", "here")
+		h, err := NewHistory(compared(func(i int) string { return fmt.Sprint(i) }, noisy(r, 50, 1)...), "w", "", "here")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestHistoryOfNoise(t *testing.T) {
 		}
 	}
 	// At the stated 5 % there are 3 of 60, and 9 or more once in 300 times; the product
-	// of the ratios gives 20.
+	// of the ratios gives 29.
 	if alarms > 8 {
 		t.Errorf("%d of %d histories of noise show a change", alarms, histories)
 	}

@@ -41,7 +41,7 @@ func (f *fakeWork) run(context.Context) (Observation, error) {
 func TestNoise(t *testing.T) {
 	f := newFakeWork()
 	f.wall, f.cpu = 0.05, 0.005
-	n, err := NoiseProbe{Work: f.run, Budget: 20 * time.Second, Within: time.Minute, Now: f.now, Seed: 1}.Run(t.Context())
+	n, err := NoiseProbe{Work: f.run, Budget: 20 * time.Second, Within: 20 * time.Second, Now: f.now, Seed: 1}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestNoise(t *testing.T) {
 func TestNoiseThatMoves(t *testing.T) {
 	f := newFakeWork()
 	f.wall, f.cpu, f.drift = 0.01, 0.01, 0.0005
-	n, err := NoiseProbe{Work: f.run, Budget: 20 * time.Second, Within: time.Minute, Now: f.now, Seed: 1}.Run(t.Context())
+	n, err := NoiseProbe{Work: f.run, Budget: 20 * time.Second, Within: 5 * time.Second, Now: f.now, Seed: 1}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

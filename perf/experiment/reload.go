@@ -19,6 +19,8 @@ type reloads struct {
 	watcher *measure.Watcher
 	saves   int
 	ended   measure.Run // once it has been stopped
+	// wrap puts a recorder around the command; nil: there is none.
+	wrap func(measure.Command) (measure.Command, error)
 }
 
 func newReloads(j job) *reloads {
@@ -41,8 +43,15 @@ func (r *reloads) start(ctx context.Context) error {
 	if err := os.WriteFile(r.w.Watch.File, r.next().Content, 0o644); err != nil {
 		return fmt.Errorf("writing the file that is watched: %w", err)
 	}
+	watch := r.watch()
 	var err error
-	if r.watcher, err = r.watch().Start(ctx); err != nil {
+	if r.wrap != nil {
+		if watch.Command, err = r.wrap(watch.Command); err != nil {
+			return err
+		}
+		watch.Command.Grace = recorderGrace
+	}
+	if r.watcher, err = watch.Start(ctx); err != nil {
 		return err
 	}
 	return r.failed(ctx, r.watcher.Ready(ctx))

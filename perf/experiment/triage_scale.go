@@ -111,6 +111,8 @@ func (p Processes) AtOnce(step suite.Step) (func(ctx context.Context, n int) (ti
 	switch {
 	case runtime.GOOS == "windows":
 		return nil, fmt.Errorf("%w: that takes a shell of POSIX", ErrAlone)
+	case step.Watch != nil:
+		return nil, fmt.Errorf("%w: it watches a folder, and does not end", ErrAlone)
 	case len(step.Fresh) > 0 || len(step.Prepare)+len(step.Conclude) > 0:
 		return nil, fmt.Errorf("%w: each of them needs something done before or after it", ErrAlone)
 	case step.OneShot:

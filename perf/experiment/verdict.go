@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -11,15 +12,13 @@ import (
 // workload is the match as a workload of the result. Its samples are in the comparisons.
 func (m *match) workload() perf.WorkloadResult {
 	w := perf.WorkloadResult{Name: m.Workload, Command: m.Command, State: perf.StateOK, Warnings: m.warnings, Cores: len(m.cpus)}
-	if m.failed != "" {
+	switch {
+	case m.failed != "":
 		w.State, w.Reason = perf.StateFailed, m.failed
-	} else if m.unclean != "" {
+	case m.unclean != "":
 		w.State, w.Reason = perf.StateFailed, m.unclean
-	} else if m.pairs == 0 {
-		w.State, w.Reason = perf.StateNotMeasured, "it was interrupted before the first pair"
-		if m.why != "" {
-			w.Reason = m.why
-		}
+	case m.pairs == 0:
+		w.State, w.Reason = perf.StateNotMeasured, cmp.Or(m.why, "it was interrupted before the first pair")
 	}
 	w.Contention, _ = m.shared.worst()
 	if text := m.shared.paired(); text != "" {

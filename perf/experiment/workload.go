@@ -259,20 +259,26 @@ func (s *session) memory(ctx context.Context, runner Runner, rec *recording) err
 
 // add appends what a run gave to the series of the workload.
 func (rec *recording) add(o Observation) {
+	collect(&rec.result, o)
+	rec.shared.add(o)
+}
+
+// collect appends the values of a run to the series of its workload, and its warnings,
+// each once.
+func collect(r *perf.WorkloadResult, o Observation) {
 	for _, v := range o.Values {
-		i := slices.IndexFunc(rec.result.Metrics, func(m perf.Series) bool { return m.Name == v.Metric.Name })
+		i := slices.IndexFunc(r.Metrics, func(m perf.Series) bool { return m.Name == v.Metric.Name })
 		if i < 0 {
-			i = len(rec.result.Metrics)
-			rec.result.Metrics = append(rec.result.Metrics, perf.Series{Metric: v.Metric})
+			i = len(r.Metrics)
+			r.Metrics = append(r.Metrics, perf.Series{Metric: v.Metric})
 		}
-		rec.result.Metrics[i].Samples = append(rec.result.Metrics[i].Samples, v.Value)
+		r.Metrics[i].Samples = append(r.Metrics[i].Samples, v.Value)
 	}
 	for _, w := range o.Warnings {
-		if !slices.Contains(rec.result.Warnings, w) {
-			rec.result.Warnings = append(rec.result.Warnings, w)
+		if !slices.Contains(r.Warnings, w) {
+			r.Warnings = append(r.Warnings, w)
 		}
 	}
-	rec.shared.add(o)
 }
 
 // extra adds what was measured beside the runs.

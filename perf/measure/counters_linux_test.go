@@ -34,7 +34,9 @@ func TestCounting(t *testing.T) {
 		if !ok || len(r.Counters) != 4 {
 			testenv.Missing(t, "perf events", "the kernel lets nothing be counted")
 		}
-		if off := clock/float64(r.CPU()) - 1; math.Abs(off) > 0.05 {
+		// The accounts leave out what interrupts and the hypervisor took meanwhile. A child that
+		// is missed, or a run before that is counted too, makes a difference of a half.
+		if off := clock/float64(r.CPU()) - 1; math.Abs(off) > 0.15 {
 			t.Errorf("%s: %.0f ns were counted of %s of CPU time, %+.1f %%", name, clock, r.CPU(), 100*off)
 		}
 		// Those of the kernel itself, as when it copies arguments, are not in the count.

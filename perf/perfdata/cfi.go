@@ -47,7 +47,7 @@ type cie struct {
 	augmented bool // its FDEs have augmentation data, which is skipped
 	signal    bool // of a signal handler's caller: its address is no return address
 	// initial are the rules at the start of each of its functions.
-	initial frameRule
+	initial state
 	err     error // why its functions cannot be unwound
 }
 
@@ -236,7 +236,7 @@ func (s *frameSection) setInitial(c *cie, r *cfiReader) error {
 			return errors.New("moves on, which only a function can")
 		}
 	}
-	c.initial = m.rule
+	c.initial = m.state
 	return nil
 }
 

@@ -45,9 +45,17 @@ type cfiMachine struct {
 	section *frameSection
 	cie     *cie
 	loc     uint64 // the address that the rule holds from
-	rule    frameRule
+	state
 	initial *frameRule // what restore goes back to; nil in a CIE
-	saved   []frameRule
+	saved   []state
+}
+
+// A state is what remember_state remembers.
+type state struct {
+	rule frameRule
+	// base is the last register and offset that the frame was defined by. It outlives an
+	// expression, which a step that names a register alone ends.
+	base rule
 }
 
 // maxSaved bounds remember_state without restore_state. Compilers nest one deep.
@@ -132,12 +140,12 @@ func (m *cfiMachine) extended(op byte) (advance bool, err error) {
 		if len(m.saved) == maxSaved {
 			return false, fmt.Errorf("remembers more than %d states", maxSaved)
 		}
-		m.saved = append(m.saved, m.rule)
+		m.saved = append(m.saved, m.state)
 	case cfaRestoreState:
 		if len(m.saved) == 0 {
 			return false, errors.New("restores a state, and none is remembered")
 		}
-		m.rule = m.saved[len(m.saved)-1]
+		m.state = m.saved[len(m.saved)-1]
 		m.saved = m.saved[:len(m.saved)-1]
 	case cfaGNUArgsSize: // for exceptions alone
 		m.r.uleb()
@@ -187,10 +195,10 @@ func (m *cfiMachine) registerRule(op byte) error {
 	return nil
 }
 
-// defineCFA runs a step that says where the frame is.
+// defineCFA runs a step that says where the frame is. As GCC's own unwinder has it, a step
+// that changes the offset alone leaves an expression in force.
 func (m *cfiMachine) defineCFA(op byte) error {
-	cfa := m.rule.cfa
-	reg, offset := uint64(cfa.reg), int64(cfa.n)
+	reg, offset := uint64(m.base.reg), int64(m.base.n)
 	switch op {
 	case cfaDefCFAExpression:
 		m.rule.cfa = m.expression(ruleValExpression)
@@ -199,18 +207,16 @@ func (m *cfiMachine) defineCFA(op byte) error {
 		reg, offset = m.r.uleb(), int64(m.r.uleb())
 	case cfaDefCFASF:
 		reg, offset = m.r.uleb(), m.factored(uint64(m.r.sleb()))
-	default:
-		if cfa.kind != ruleRegister {
-			return errors.New("changes a part of the frame's address, which is no register and offset")
-		}
-		switch op {
-		case cfaDefCFARegister:
-			reg = m.r.uleb()
-		case cfaDefCFAOffset:
-			offset = int64(m.r.uleb())
-		case cfaDefCFAOffsetSF:
-			offset = m.factored(uint64(m.r.sleb()))
-		}
+	case cfaDefCFARegister:
+		reg = m.r.uleb()
+	case cfaDefCFAOffset:
+		offset = int64(m.r.uleb())
+	case cfaDefCFAOffsetSF:
+		offset = m.factored(uint64(m.r.sleb()))
+	}
+	whole := op == cfaDefCFA || op == cfaDefCFASF
+	if !whole && m.base.kind != ruleRegister {
+		return errors.New("changes a part of the frame's address, and it has none yet")
 	}
 	if reg >= uint64(numRegisters) {
 		return fmt.Errorf("has the frame's address in register %d, which no sample carries", reg)
@@ -218,7 +224,10 @@ func (m *cfiMachine) defineCFA(op byte) error {
 	if offset != int64(int32(offset)) {
 		return fmt.Errorf("has the offset %d, which no frame has", offset)
 	}
-	m.rule.cfa = rule{kind: ruleRegister, reg: uint16(reg), n: int32(offset)}
+	m.base = rule{kind: ruleRegister, reg: uint16(reg), n: int32(offset)}
+	if whole || op == cfaDefCFARegister || m.rule.cfa.kind == ruleRegister {
+		m.rule.cfa = m.base
+	}
 	return nil
 }
 
@@ -287,7 +296,7 @@ func (m *cfiMachine) setLoc() (bool, error) {
 // the function's end. The rule is overwritten after the call. At a fault the rows before
 // it have been called for, and the address from which nothing is known is returned.
 func (f *functionEntry) run(s *frameSection, row func(start uint64, r *frameRule)) (faultAt uint64, err error) {
-	m := cfiMachine{r: f.steps, section: s, cie: f.cie, loc: f.start, rule: f.cie.initial, initial: &f.cie.initial}
+	m := cfiMachine{r: f.steps, section: s, cie: f.cie, loc: f.start, state: f.cie.initial, initial: &f.cie.initial.rule}
 	end := f.start + f.size
 	from := f.start
 	for m.r.left() > 0 && m.loc < end {

@@ -160,6 +160,10 @@ func TestEachStep(t *testing.T) {
 		{"def_cfa_offset", []byte{cfaDefCFAOffset, 0x80, 2}, []string{"1000 cfa=r7+256 r16=c-8"}},
 		{"def_cfa_offset_sf", []byte{cfaDefCFAOffsetSF, 0x7c}, []string{"1000 cfa=r7+32 r16=c-8"}},
 		{"def_cfa_expression", []byte{cfaDefCFAExpression, 2, 0x77, 8}, []string{"1000 cfa=vexp(7708) r16=c-8"}},
+		{"def_cfa_register after an expression", []byte{cfaDefCFAOffset, 56, cfaDefCFAExpression, 2, 0x77, 8, cfaAdvanceLoc | 1, cfaDefCFARegister, 6},
+			[]string{"1000 cfa=vexp(7708) r16=c-8", "1001 cfa=r6+56 r16=c-8"}},
+		{"def_cfa_offset after an expression", []byte{cfaDefCFAExpression, 2, 0x77, 8, cfaDefCFAOffset, 48, cfaAdvanceLoc | 1, cfaDefCFARegister, 6},
+			[]string{"1000 cfa=vexp(7708) r16=c-8", "1001 cfa=r6+48 r16=c-8"}},
 		{"def_cfa after an expression", []byte{cfaDefCFAExpression, 2, 0x77, 8, cfaDefCFA, 7, 8}, []string{"1000 " + begin}},
 		{"expression", []byte{cfaExpression, 3, 2, 0x77, 0x10}, []string{"1000 cfa=r7+8 r3=exp(7710) r16=c-8"}},
 		{"val_expression", []byte{cfaValExpression, 7, 2, 0x77, 0x10}, []string{"1000 cfa=r7+8 r7=vexp(7710) r16=c-8"}},
@@ -202,7 +206,6 @@ func TestBrokenSteps(t *testing.T) {
 		{"frame in a register that is not followed", []byte{cfaDefCFA, 17, 8}, "frame's address in register 17"},
 		{"offset of more than 2 GB", []byte{cfaDefCFAOffset, 0x80, 0x80, 0x80, 0x80, 0x08}, "offset 2147483648, which no frame has"},
 		{"saved at more than 2 GB", []byte{cfaOffset | 3, 0x80, 0x80, 0x80, 0x80, 0x08}, "which no frame has"},
-		{"offset to an expression", []byte{cfaDefCFAExpression, 1, 0x30, cfaDefCFAOffset, 8}, "no register and offset"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var b frameBuilder
@@ -330,6 +333,7 @@ func TestCommonEntries(t *testing.T) {
 		{"unknown letter", false, "\x01zRX\x00\x01\x78\x10\x01\x03" + initial, start4 + "\x00", `"zRX", which is not known`},
 		{"augmentation without an end", false, "\x01zRzRzRzRzRzRzRzRzRzRzRz", start4 + "\x00", "cut off"},
 		{"return address elsewhere", false, "\x01\x00\x01\x78\x1e" + initial, start8, "return address in column 30"},
+		{"a part of what is not there", false, "\x01\x00\x01\x78\x10\x0d\x07", start8, "it has none yet"},
 		{"advance in a common entry", false, "\x01\x00\x01\x78\x10\x41", start8, "moves on, which only a function can"},
 		{"restore in a common entry", false, "\x01\x00\x01\x78\x10\xc3", start8, "stands in one"},
 		{"indirect addresses", false, "\x01zR\x00\x01\x78\x10\x01\x9b" + initial, start4 + "\x00", "memory of the process"},

@@ -57,28 +57,32 @@ func openDWARF(o *object) (*dwarfData, error) {
 	if o.elf.ByteOrder != binary.LittleEndian {
 		return nil, fmt.Errorf("%s: debug information of big-endian machines is not read", o.path)
 	}
-	d := &dwarfData{tables: map[abbreviationsKey]*abbreviations{}, names: map[uint64]dwarfName{}, faults: map[string]bool{}}
 	var errs []error
+	d, err := newDWARF(func(name string) *dwarfSection {
+		s, err := openDWARFSection(o, name)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		return s
+	})
+	return d, errors.Join(append(errs, err)...)
+}
+
+// newDWARF finds the units in the sections that open returns by their names, of which each
+// may be empty.
+func newDWARF(open func(name string) *dwarfSection) (*dwarfData, error) {
+	d := &dwarfData{tables: map[abbreviationsKey]*abbreviations{}, names: map[uint64]dwarfName{}, faults: map[string]bool{}}
 	total := uint64(0)
 	for name, s := range map[string]**dwarfSection{
 		"info": &d.info, "abbrev": &d.abbrev, "str": &d.str, "line_str": &d.lineStr, "line": &d.line,
 		"ranges": &d.ranges, "rnglists": &d.rnglists, "addr": &d.addr, "str_offsets": &d.strOffsets,
 	} {
-		var err error
-		if *s, err = openDWARFSection(o, name); err != nil {
-			errs = append(errs, err)
-		}
+		*s = open(name)
 		total += (*s).size
 	}
 	d.budget.Store(int64(budgetFactor*min(total, maxSection) + budgetLeast))
-	if err := d.findUnits(); err != nil {
-		errs = append(errs, err)
-	}
-	aranges, err := openDWARFSection(o, "aranges")
-	if err == nil {
-		err = d.findAddresses(aranges)
-	}
-	return d, errors.Join(append(errs, err)...)
+	err := d.findUnits()
+	return d, errors.Join(err, d.findAddresses(open("aranges")))
 }
 
 // findUnits reads the headers of all units.

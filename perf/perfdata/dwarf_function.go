@@ -169,6 +169,7 @@ func (w *functionWalk) function(b *dwarfBuffer, a *abbreviation, at uint64) (ski
 	}
 	before := len(w.list)
 	if w.list, err = u.rangesOf(&w.entry, int32(len(w.found)), w.list); err != nil {
+		w.list = w.list[:before] // of a function that is not kept
 		return false, err
 	}
 	code := len(w.list) > before
@@ -295,8 +296,10 @@ func (w *inlineWalk) inlined(b *dwarfBuffer, a *abbreviation, parent int32) (int
 		return 0, u.errorf(at, "a form is not known")
 	}
 	index := int32(len(w.found))
+	before := len(w.list)
 	var err error
 	if w.list, err = u.rangesOf(e, index, w.list); err != nil {
+		w.list = w.list[:before] // of one that is not kept
 		return 0, err
 	}
 	x := dwarfInlined{origin: noOrigin, callFile: smallNumber(e.callFile.n), callLine: smallNumber(e.callLine.n), parent: parent}

@@ -28,6 +28,8 @@ func readKallsyms(r io.Reader) (*kernelSymbols, error) {
 	var all []symbol
 	names := map[string]string{} // modules: each name once
 	moduleOf := map[uint64]string{}
+	var text []byte
+	var ends []int
 	lines, hidden := 0, 0
 	err := symbolLines(r, func(line []byte) error {
 		lines++
@@ -56,11 +58,18 @@ func readKallsyms(r io.Reader) (*kernelSymbols, error) {
 		if bytes.HasPrefix(name, []byte("$")) {
 			return nil // marks code and data of ARM
 		}
-		all = append(all, symbol{name: string(name), start: address, end: address, binding: bindingOf(kind)})
+		ends = append(ends, len(text)+len(name))
+		text = append(text, name...)
+		all = append(all, symbol{start: address, end: address, binding: bindingOf(kind)})
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("kallsyms: %w", err)
+	}
+	// The names are parts of one string: 122,000 small ones cost twice the time.
+	joined, from := string(text), 0
+	for i, end := range ends {
+		all[i].name, from = joined[from:end], end
 	}
 	if lines > 0 && hidden == lines {
 		return nil, errors.New("kallsyms: the kernel hides its addresses; read it as root, or set kernel.kptr_restrict=0")

@@ -58,6 +58,13 @@ func (c *collector) namesOf(i *image, sites []int32, n *names) {
 }
 
 func (c *collector) namesInObject(s *symbols, sites []int32, n *names) {
+	if !c.options.NoInlined {
+		addresses := make([]uint64, len(sites))
+		for i, id := range sites {
+			addresses[i] = c.stacks.sites[id].address
+		}
+		s.prepare(addresses) // most addresses are often of one program
+	}
 	for _, id := range sites {
 		address := c.stacks.sites[id].address
 		if !c.options.NoInlined {

@@ -101,7 +101,13 @@ func (s *symbols) symbolTable() *symbolTable {
 // lookup returns the name of the function around an address, as the linker knows it, and
 // where the function begins.
 func (s *symbols) lookup(addr uint64) (name string, start uint64, ok bool) {
-	if x, ok := s.symbolTable().lookup(addr); ok {
+	table := s.symbolTable()
+	if x, ok := table.lookup(addr); ok {
+		return x.name, x.start, true
+	}
+	// The trampoline that a signal handler returns to is never called: the address is its
+	// first, and the one before, which callers pass, lies in no function.
+	if x, ok := table.lookup(addr + 1); ok && x.start == addr+1 {
 		return x.name, x.start, true
 	}
 	if t := s.goSymbols(); t != nil {

@@ -24,12 +24,15 @@ const maxClimb = 4096
 
 // newSpans sorts all in place.
 func newSpans(all []span) spans {
-	slices.SortStableFunc(all, func(a, b span) int {
+	order := func(a, b span) int {
 		if a.low != b.low {
 			return cmp.Compare(a.low, b.low)
 		}
 		return cmp.Compare(b.high, a.high)
-	})
+	}
+	if !slices.IsSortedFunc(all, order) {
+		slices.SortStableFunc(all, order)
+	}
 	// What has begun and not ended lies on a stack, which the links make. A span that ends
 	// before another begins cannot hold an address from there on.
 	top := int32(-1)

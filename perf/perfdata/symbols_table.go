@@ -29,7 +29,9 @@ const maxSymbols = 1 << 28
 // newSymbolTable keeps one symbol of those that begin at the same address, and gives each
 // that has no size one that ends where the next begins. It takes the slice over.
 func newSymbolTable(all []symbol) *symbolTable {
-	slices.SortStableFunc(all, func(a, b symbol) int { return cmp.Compare(a.start, b.start) })
+	if byStart := func(a, b symbol) int { return cmp.Compare(a.start, b.start) }; !slices.IsSortedFunc(all, byStart) {
+		slices.SortStableFunc(all, byStart)
+	}
 	kept := all[:0]
 	for _, s := range all {
 		if n := len(kept); n > 0 && kept[n-1].start == s.start {
@@ -185,8 +187,9 @@ func functionSymbol(o *object, r rawSymbol) (symbol, bool) {
 	if r.name == "" || r.section == elf.SHN_UNDEF || int(r.section) >= len(o.elf.Sections) || strings.HasPrefix(r.name, ".L") {
 		return symbol{}, false
 	}
-	if o.elf.Sections[r.section].Flags&elf.SHF_EXECINSTR == 0 {
-		return symbol{}, false
+	s := o.elf.Sections[r.section]
+	if s.Flags&elf.SHF_EXECINSTR == 0 || r.size == 0 && r.value-s.Addr >= s.Size {
+		return symbol{}, false // no code, or a mark of where it ends
 	}
 	end := r.value + r.size
 	if end < r.value {

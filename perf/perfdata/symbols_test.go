@@ -141,10 +141,22 @@ func TestSymbolsAgainstNM(t *testing.T) {
 	}
 }
 
+const pltSource = `
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+	char *p = malloc(argc);
+	printf("%d %p\\n", getpid(), p);
+	free(p);
+	return atoi(argv[0]);
+}
+`
+
 // TestPLTAgainstObjdump holds the stubs against the names that objdump(1) gives them.
 func TestPLTAgainstObjdump(t *testing.T) {
 	for _, flag := range []string{"-fcf-protection=none", "-fcf-protection=full", "-Wl,-z,now"} {
-		program := compile(t, "a.cpp", cppSource, "g++", "-O2", "-Wl,-z,lazy", flag)
+		program := compile(t, "a.c", pltSource, "gcc", "-O2", "-Wl,-z,lazy", flag)
 		s := symbolsOf(t, program)
 		n := 0
 		for line := range strings.Lines(run(t, "", "objdump", "-d", "--no-show-raw-insn", program)) {
@@ -181,8 +193,8 @@ func parseHex(t testing.TB, s string) uint64 {
 
 // TestSeparateDebugFile strips a program and finds its names again.
 func TestSeparateDebugFile(t *testing.T) {
-	program := compile(t, "a.cpp", cppSource, "g++", "-O2", "-g", "-Wl,--build-id")
-	start, _ := functionRange(t, program, "_Z5outerd")
+	program := compile(t, "a.c", cSource, "gcc", "-O2", "-g", "-Wl,--build-id")
+	start, _ := functionRange(t, program, "main")
 	dir := filepath.Dir(program)
 	whole := program + ".whole"
 	run(t, dir, "cp", program, whole)
@@ -192,9 +204,9 @@ func TestSeparateDebugFile(t *testing.T) {
 		want        string
 		fault       string
 	}{
-		{"beside, by link", "program.debug", true, "_Z5outerd", ""},
-		{"in .debug, by link", ".debug/program.debug", true, "_Z5outerd", ""},
-		{"by build-id", "by-id", false, "_Z5outerd", ""},
+		{"beside, by link", "program.debug", true, "main", ""},
+		{"in .debug, by link", ".debug/program.debug", true, "main", ""},
+		{"by build-id", "by-id", false, "main", ""},
 		{"another build", "program.debug", true, "", "checksum"},
 		{"none", "", true, "", ""},
 	} {
@@ -245,6 +257,23 @@ func functionRange(t testing.TB, program, name string) (start, end uint64) {
 	}
 	t.Fatalf("%s has no function %s", program, name)
 	return 0, 0
+}
+
+// TestTrampoline looks up what a caller passes of a return into a function's first
+// instruction.
+func TestTrampoline(t *testing.T) {
+	program := compile(t, "a.c", cSource, "gcc", "-O2", "-g")
+	s := symbolsOf(t, program)
+	start, _ := functionRange(t, program, "_start")
+	if _, ok := s.symbolTable().lookup(start - 1); ok {
+		t.Skip("a function ends where this one begins")
+	}
+	if name, begin, ok := s.lookup(start - 1); !ok || name != "_start" || begin != start {
+		t.Errorf("got %q from %#x", name, begin)
+	}
+	if name, _, ok := s.lookup(start - 2); ok {
+		t.Errorf("what lies in no function is called %q", name)
+	}
 }
 
 func TestDebugLinkIsAName(t *testing.T) {

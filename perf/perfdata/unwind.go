@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // A locate finds the unwind table of the object that is mapped at the address ip, and the
@@ -247,18 +248,32 @@ func (u *unwinder) compile(t *unwindTable, i int, c *compiledTable) {
 		})
 	}
 	if err != nil {
-		if u.fault == nil {
-			u.fault = &frameError{s.name, int(t.fdes[i].offset), err}
-		}
-		c.rows = append(c.rows, row{uint32(faultAt - t.base), &plan{refused: true}})
+		c.rows = append(c.rows, row{uint32(faultAt - t.base), refusedPlan})
+	} else if slices.ContainsFunc(c.rows[from:], func(r row) bool { return r.plan.refused }) {
+		err = errTooManyPlans
+	}
+	if err != nil && u.fault == nil {
+		u.fault = &frameError{s.name, int(t.fdes[i].offset), err}
 	}
 	c.spans[i] = rowSpan{uint32(from), uint32(len(c.rows))}
 }
+
+// maxPlans bounds the different rules of an object, since each takes more in memory than
+// in the file. Of 1,900 programs and libraries of a Linux system none had more than 3,300.
+const maxPlans = 1 << 16
+
+// refusedPlan stands for what cannot be unwound.
+var refusedPlan = &plan{refused: true}
+
+var errTooManyPlans = fmt.Errorf("has one more different rule than the %d of an object that are kept", maxPlans)
 
 // plan makes a rule ready, once for all rows that have it.
 func (c *compiledTable) plan(key planKey, s *frameSection) *plan {
 	if p := c.plans[key]; p != nil {
 		return p
+	}
+	if len(c.plans) == maxPlans {
+		return refusedPlan
 	}
 	p := newPlan(&key.rule, s)
 	c.plans[key] = p

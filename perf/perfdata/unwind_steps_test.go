@@ -122,10 +122,15 @@ func (s *stepped) mapped(t testing.TB) locate {
 	biases := make([]uint64, len(s.maps))
 	for i, m := range s.maps {
 		tables[i] = noUnwindTable
-		if strings.HasPrefix(m.path, "[") {
+		var o *object
+		switch {
+		case m.path == vdsoPath:
+			o = mustOpenOwnVDSO(t)
+		case strings.HasPrefix(m.path, "["):
 			continue
+		default:
+			o = mustOpenObject(t, m.path)
 		}
-		o := mustOpenObject(t, m.path)
 		defer o.Close()
 		address, ok := textAddress(o, m.offset)
 		if !ok {
@@ -150,6 +155,20 @@ func (s *stepped) mapped(t testing.TB) locate {
 		}
 		return nil, 0
 	}
+}
+
+// mustOpenOwnVDSO opens what the kernel maps into every process.
+func mustOpenOwnVDSO(t testing.TB) *object {
+	t.Helper()
+	f, err := ownVDSO()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := openObject(vdsoPath, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 // textAddress translates the offset at which text is mapped. It is that of a page, and the

@@ -3,6 +3,7 @@ package perfdata
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -217,6 +218,31 @@ func TestWalkDeep(t *testing.T) {
 	ips, end = newUnwinder().walk(nil, &regs, newStack(0x1000, words...), at)
 	if len(ips) != 1+len(words)/2 || end != walkTruncated {
 		t.Errorf("%d frames of %d words, %v", len(ips), len(words), end)
+	}
+}
+
+// TestManyRules: an object with more different rules than are kept is used as far as that.
+func TestManyRules(t *testing.T) {
+	var b frameBuilder
+	steps := at4(0x1000, 0x100000)
+	for i := range maxPlans + 2 {
+		steps = append(append(steps, cfaDefCFAOffset), binary.AppendUvarint(nil, uint64(i))...)
+		steps = append(steps, cfaAdvanceLoc|1)
+	}
+	b.fde(b.cie(usualCIE...), steps...)
+	table, err := tableOf(b.section())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := newUnwinder()
+	if p := u.lookup(table, 0x1000+maxPlans-1); p == nil || p.refused || p.cfaOffset != maxPlans-1 {
+		t.Errorf("the last that is kept: %+v", p)
+	}
+	if p := u.lookup(table, 0x1000+maxPlans); p == nil || !p.refused {
+		t.Errorf("one more: %+v, want it refused", p)
+	}
+	if u.fault == nil || !strings.Contains(u.fault.Error(), ".eh_frame: entry at offset 0x16: has one more different rule than the 65536") {
+		t.Errorf("fault %v", u.fault)
 	}
 }
 

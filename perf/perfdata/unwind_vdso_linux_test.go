@@ -1,47 +1,13 @@
 package perfdata
 
 import (
-	"bufio"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 )
 
-// copyOfVDSO copies the object that the kernel maps into this process.
-func copyOfVDSO(t *testing.T) []byte {
-	t.Helper()
-	maps, err := os.Open("/proc/self/maps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer maps.Close()
-	memory, err := os.Open("/proc/self/mem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer memory.Close()
-	for lines := bufio.NewScanner(maps); lines.Scan(); {
-		var start, end int64
-		if !strings.HasSuffix(lines.Text(), "[vdso]") {
-			continue
-		}
-		if _, err := fmt.Sscanf(lines.Text(), "%x-%x", &start, &end); err != nil {
-			t.Fatal(err)
-		}
-		data := make([]byte, end-start)
-		if _, err := memory.ReadAt(data, start); err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
-	t.Skip("this system maps no vdso")
-	return nil
-}
-
 // TestTableOfVDSO: each function that the kernel offers has rows.
 func TestTableOfVDSO(t *testing.T) {
-	o := mustOpenObject(t, writeTemp(t, copyOfVDSO(t)))
+	o := mustOpenOwnVDSO(t)
 	defer o.Close()
 	table, err := loadUnwindTable(o)
 	if unwindable(o.elf) != nil {

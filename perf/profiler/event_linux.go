@@ -116,6 +116,19 @@ func (s *sampling) open(cpu int) (int, error) {
 	return unix.PerfEventOpen(&s.attr, 0, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 }
 
+// openGuard opens an event of the same kind that is not inherited and counts nothing. A process
+// that has inherited all events of its parent is a copy in the eyes of the kernel, which
+// then exchanges the events of both where it switches from one to the other, to save time.
+// It would be the recorder's own that are enabled by execve and end with the process, and
+// what is started next would be recorded no more. With one event less it is no copy.
+func (s *sampling) openGuard() (int, error) {
+	attr := unix.PerfEventAttr{
+		Type: s.attr.Type, Config: s.attr.Config, Size: attrSize,
+		Bits: unix.PerfBitDisabled | s.attr.Bits&unix.PerfBitExcludeKernel,
+	}
+	return unix.PerfEventOpen(&attr, 0, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+}
+
 // eventID is the number that records name an event by.
 func eventID(fd int) (uint64, error) {
 	var id uint64

@@ -215,11 +215,7 @@ func perfVersion(ctx context.Context) string {
 // record makes one recording and reads it. What perf has written is removed: it is some
 // megabytes a second.
 func (r perfRun) record(ctx context.Context, graph callGraph) (rec *Recording, err error) {
-	defer func() {
-		if rerr := os.Remove(r.data); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
-			err = errors.Join(err, rerr)
-		}
-	}()
+	defer func() { err = errors.Join(err, r.remove()) }()
 	out, err := run(ctx, r.command(graph, true), r.o.Duration)
 	if err == nil && !out.ended && out.err != nil && strings.Contains(string(out.out.data), "ompression") {
 		out, err = run(ctx, r.command(graph, false), r.o.Duration) // a perf that was built without zstd
@@ -234,6 +230,14 @@ func (r perfRun) record(ctx context.Context, graph callGraph) (rec *Recording, e
 		return nil, err
 	}
 	return r.read(ctx)
+}
+
+// remove removes what perf has written.
+func (r perfRun) remove() error {
+	if err := os.Remove(r.data); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // command is perf record around the command.

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,6 +187,9 @@ func isRooted(s *profile.Sample) bool {
 			return true
 		}
 	}
+	if startsProgram(s) {
+		return true
+	}
 	if !inKernel(root) {
 		return false
 	}
@@ -198,6 +202,18 @@ func isRooted(s *profile.Sample) bool {
 		}
 	}
 	return false
+}
+
+// startsProgram reports whether the outermost frame calls what the C library begins with. It
+// is the program's own _start, which has no name in one that was stripped.
+func startsProgram(s *profile.Sample) bool {
+	n := len(s.Location)
+	if n < 2 {
+		return false
+	}
+	return slices.ContainsFunc(s.Location[n-2].Line, func(l profile.Line) bool {
+		return l.Function != nil && strings.HasPrefix(l.Function.Name, "__libc_start_main")
+	})
 }
 
 var execCalls = map[string]bool{

@@ -434,9 +434,11 @@ func TestWarnings(t *testing.T) {
 // TestRooted counts what a stack ends in.
 func TestRooted(t *testing.T) {
 	for text, want := range map[string]float64{
-		"x 1/1 1.5: 1 cpu-clock: \n\t 1 work (/x)\n\t 2 _start (/x)\n\nx 1/1 1.6: 3 cpu-clock: \n\t 1 work (/x)\n\n": 0.25,
-		"x 1/1 1.5: 1 cpu-clock: \n\t 1 bprm_execve ([kernel.kallsyms])\n\t 2 entry ([kernel.kallsyms])\n\n":         1,
-		"x 1/1 1.5: 1 cpu-clock: \n\t 1 clear_page ([kernel.kallsyms])\n\n":                                          0,
+		"x 1/1 1.5: 1 cpu-clock: \n\t 1 work (/x)\n\t 2 _start (/x)\n\nx 1/1 1.6: 3 cpu-clock: \n\t 1 work (/x)\n\n":         0.25,
+		"x 1/1 1.5: 1 cpu-clock: \n\t 1 bprm_execve ([kernel.kallsyms])\n\t 2 entry ([kernel.kallsyms])\n\n":                 1,
+		"x 1/1 1.5: 1 cpu-clock: \n\t 1 work (/x)\n\t 2 __libc_start_main@@GLIBC_2.34 (/libc.so.6)\n\t 3 [unknown] (/x)\n\n": 1,
+		"x 1/1 1.5: 1 cpu-clock: \n\t 1 work (/x)\n\t 2 [unknown] (/x)\n\n":                                                  0,
+		"x 1/1 1.5: 1 cpu-clock: \n\t 1 clear_page ([kernel.kallsyms])\n\n":                                                  0,
 	} {
 		p, _, err := profileio.Read(strings.NewReader(text), "in", profileio.Options{})
 		if err != nil {

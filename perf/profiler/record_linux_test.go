@@ -222,6 +222,33 @@ func TestPerfReads(t *testing.T) {
 	}
 }
 
+// TestEachRunIsRecorded runs a command again and again: each waits once, and none is missing.
+func TestEachRunIsRecorded(t *testing.T) {
+	needsEvents(t)
+	if os.Geteuid() != 0 && paranoid() > 1 {
+		t.Skip("the kernel shows its switches only to root")
+	}
+	o := options(t)
+	o.Repeat = 10
+	c := Command{Args: []string{testenv.Tool(t, "sleep"), "0.02"}}
+	f, err := os.Create(filepath.Join(t.TempDir(), "perf.data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := sampleRuns(t.Context(), c, o, KindOffCPU, callGraph{}, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := r.recording(c, o, KindOffCPU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slept := time.Duration(rec.Report.Waits.Blocked); rec.Runs != 10 || slept < 200*time.Millisecond {
+		t.Errorf("%d runs have waited for %s, each for 20 ms", rec.Runs, slept)
+	}
+}
+
 // A recorded is what a process of another user tells of its recording.
 type recorded struct {
 	Samples, Lost  int64
@@ -248,8 +275,8 @@ func recordRole(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(out)
 }
 
-// asNobody records a command as a user without rights.
-func asNobody(t *testing.T, args ...string) (out recorded) {
+// recordedAsNobody records a command as a user without rights.
+func recordedAsNobody(t *testing.T, args ...string) (out recorded) {
 	t.Helper()
 	dir := openDir(t)
 	if err := os.Chown(dir, nobody, nobody); err != nil {
@@ -274,7 +301,7 @@ func TestUnprivileged(t *testing.T) {
 		t.Skip("needs root, to become nobody")
 	}
 	bin := burn(t)
-	r := asNobody(t, bin, "threads", "400")
+	r := recordedAsNobody(t, bin, "threads", "400")
 	// What the kernel does in the name of the program, as interrupts, is in its CPU time only.
 	if off := float64(r.Weight)/float64(r.CPU) - 1; r.Err != "" || r.Lost != 0 || off > 0.02 || off < -0.10 || r.Shares < 0.97 || r.Rooted < 0.97 || !strings.HasPrefix(r.Mode, "DWARF") {
 		t.Errorf("%+v, %+.1f %% off", r, 100*off)
@@ -287,7 +314,7 @@ func TestUnprivileged(t *testing.T) {
 	if err := os.Chmod(bin, 0o755|os.ModeSetuid); err != nil {
 		t.Fatal(err)
 	}
-	if r := asNobody(t, bin, "root", "20"); !r.Nothing {
+	if r := recordedAsNobody(t, bin, "root", "20"); !r.Nothing {
 		t.Errorf("a set-user-ID program: %+v", r)
 	}
 }

@@ -23,6 +23,7 @@ import (
 type sampler struct {
 	sampling
 	rings []*ring
+	guard int // an event that is not inherited; see openGuard
 	clock int // counts the CPU time; -1: nothing does
 	out   *perfdata.Writer
 	wake  int // an eventfd: the last round, please
@@ -43,7 +44,7 @@ func openSampler(kind Kind, g callGraph, frequency, most int) (*sampler, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &sampler{sampling: cpuSampling(g, allowedFrequency(frequency)), clock: -1, wake: -1}
+	s := &sampler{sampling: cpuSampling(g, allowedFrequency(frequency)), guard: -1, clock: -1, wake: -1}
 	if kind == KindOffCPU {
 		s.sampling, frequency = switchSampling(g), manySwitches
 	}
@@ -64,6 +65,10 @@ func openSampler(kind Kind, g callGraph, frequency, most int) (*sampler, error) 
 			return nil, refusedBy(err, circumstances{paranoid(), os.Geteuid() == 0, seccomp(), s.ofKernel})
 		}
 	}
+	if s.guard, err = s.openGuard(); err != nil {
+		s.close()
+		return nil, fmt.Errorf("opening an event for the recorder itself: %w", err)
+	}
 	s.clock = taskClock()
 	return s, nil
 }
@@ -79,7 +84,7 @@ func (s *sampler) openRings(cpus []int, size int) error {
 	s.attr.Wakeup = uint32(size / 4)
 	for _, cpu := range cpus {
 		fd, err := s.open(cpu)
-		if err == unix.ENODEV && s.attr.Type == unix.PERF_TYPE_SOFTWARE {
+		if errors.Is(err, unix.ENODEV) && s.attr.Type == unix.PERF_TYPE_SOFTWARE {
 			continue
 		}
 		if err != nil {
@@ -180,7 +185,7 @@ func (s *sampler) finish() (cpu time.Duration, err error) {
 func (s *sampler) close() {
 	_ = s.stop() // a recording that failed before: the error is known
 	s.closeRings()
-	for _, fd := range []int{s.clock, s.wake} {
+	for _, fd := range []int{s.guard, s.clock, s.wake} {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
@@ -199,7 +204,7 @@ func (s *sampler) read() error {
 		polled = append(polled, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
 	}
 	for {
-		if _, err := unix.Poll(polled, -1); err != nil && err != unix.EINTR {
+		if _, err := unix.Poll(polled, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return s.failed(fmt.Errorf("waiting for samples: %w", err))
 		}
 		last := polled[0].Revents != 0

@@ -24,7 +24,7 @@ const (
 	ViaPerf   Via = "perf"   // the program perf, which must be installed
 )
 
-var ways = []string{string(ViaEvents), string(ViaGo), string(ViaPerf)}
+var ways = []string{string(ViaEvents), string(ViaGo), string(ViaPerf), string(ViaXctrace)}
 
 // ParseVia takes the name of a way; an empty one leaves the choice to [CPU].
 func ParseVia(name string) (Via, error) {
@@ -36,7 +36,7 @@ func ParseVia(name string) (Via, error) {
 
 // CPU records where the CPU time of a command goes: by the kernel's events, else by the
 // profiles of Go's runtime, where the command can write them, else by perf, which may be
-// allowed what this process is not. Options.Via takes one of these alone.
+// allowed what this process is not, or by xctrace on macOS. Options.Via takes one of these alone.
 func CPU(ctx context.Context, c Command, o Options) (*Recording, error) {
 	return record(ctx, c, o, KindCPU)
 }
@@ -53,6 +53,8 @@ func record(ctx context.Context, c Command, o Options, kind Kind) (*Recording, e
 		return viaPerf(ctx, c, o, kind)
 	case ViaGo:
 		return viaGo(ctx, c, o, kind)
+	case ViaXctrace:
+		return viaXctrace(ctx, c, o, kind)
 	}
 	rec, err := recordEvents(ctx, c, o, kind)
 	refused, isRefusal := errors.AsType[*refusal](err)
@@ -66,6 +68,8 @@ func record(ctx context.Context, c Command, o Options, kind Kind) (*Recording, e
 	case perfWorks(kind) == "":
 		o.note("%s: trying perf", refused)
 		return recordPerf(ctx, c, o, kind)
+	case kind == KindCPU && xctraceWorks(ctx) == "":
+		return recordXctrace(ctx, c, o)
 	}
 	return nil, &UnavailableError{kind, refused.reason, refused.remedy + ". What is left are Go programs, which can do it by themselves: go test, net/http/pprof (-url), or one that writes a profile"}
 }
@@ -75,6 +79,17 @@ func viaPerf(ctx context.Context, c Command, o Options, kind Kind) (*Recording, 
 		return nil, &UnavailableError{kind, reason, "install perf (the target doctor says how), or leave -via=perf out"}
 	}
 	return recordPerf(ctx, c, o, kind)
+}
+
+func viaXctrace(ctx context.Context, c Command, o Options, kind Kind) (*Recording, error) {
+	reason := xctraceWorks(ctx)
+	if kind != KindCPU {
+		reason = "xctrace is asked for CPU time alone"
+	}
+	if reason != "" {
+		return nil, &UnavailableError{kind, reason, "leave -via=xctrace out"}
+	}
+	return recordXctrace(ctx, c, o)
 }
 
 func viaGo(ctx context.Context, c Command, o Options, kind Kind) (*Recording, error) {

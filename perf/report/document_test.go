@@ -56,6 +56,7 @@ var documents = map[string]Document{
 	"compared": {Result: comparedRun(), Policy: gate, Compared: true},
 	"paired":   {Result: warned(suiteRun()), Policy: gate, Compared: true},
 	"empty":    {Result: emptyRun(), Policy: gate},
+	"scaling":  {Result: scalingRun()},
 }
 
 // warned is a run of whose first workload something is to be told.

@@ -120,6 +120,9 @@ func (d Document) junitProperties() []junitProperty {
 			out = append(out, junitProperty{p.Name, xmlText(p.Value)})
 		}
 	}
+	for _, s := range r.Scaling {
+		out = append(out, junitProperty{xmlText("scaling of " + s.Name), xmlText(strings.TrimSpace(scalingLaw(s) + ". " + s.Answer))})
+	}
 	return out
 }
 

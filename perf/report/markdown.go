@@ -24,6 +24,9 @@ func (d Document) Markdown(w io.Writer) error {
 		markdownTable(out, t.head, t.align, rest)
 		out.printf("\n</details>\n")
 	}
+	if !d.Compared {
+		markdownScaling(out, d.Result)
+	}
 	d.markdownReasons(out)
 	markdownProfiles(out, d.Result.Comparisons)
 	d.markdownWarnings(out)
@@ -37,6 +40,10 @@ func (d Document) split() (t *table, rest [][]string) {
 		t = pairedRows(d.Result)
 	case d.Compared:
 		t = comparisonRows(d.Result.Comparisons)
+	case len(d.Result.Scaling) > 0:
+		t = scalingRows(d.Result, medianOf)
+		t.rows = slices.DeleteFunc(t.rows, func(row []string) bool { return row == nil })
+		return t, nil
 	default:
 		rows := newResultTable(Style{})
 		rows.fill(d.Result)
@@ -103,6 +110,23 @@ func markdownTable(out *writer, head []string, aligns []align, rows [][]string) 
 	for _, row := range rows {
 		if row != nil {
 			line(row)
+		}
+	}
+}
+
+// markdownScaling writes what is beside the table of a run at several levels of
+// parallelism: the law of each network, the answer and the advice.
+func markdownScaling(out *writer, r *perf.Result) {
+	for _, s := range r.Scaling {
+		out.printf("\n**%s**: %s.\n", mdText(s.Name), mdText(scalingLaw(s)))
+		if s.Answer != "" {
+			out.printf("\n%s\n", mdText(s.Answer))
+		}
+		for i, a := range s.Advice {
+			if i == 0 {
+				out.printf("\n")
+			}
+			out.printf("- What would help: %s\n", mdText(a))
 		}
 	}
 }

@@ -14,8 +14,12 @@ import (
 
 // Result prints a run: what was measured where, one table of objectives against
 // target and critical with the other metrics below, the stages of what has some, and then, in full sentences,
-// what failed, what could not be measured and what to be careful about.
+// what failed, what could not be measured and what to be careful about. A run at several
+// levels of parallelism is printed as [Scaling] does.
 func Result(w io.Writer, r *perf.Result, st Style) error {
+	if len(r.Scaling) > 0 {
+		return Scaling(0)(w, r, st)
+	}
 	out := &writer{w: w}
 	head(out, r, st)
 	t := newResultTable(st)
@@ -152,7 +156,7 @@ func inTable(m perf.Metric) bool {
 // tableMetrics are those that stand in the table besides the rates.
 var tableMetrics = []perf.Metric{
 	perf.Wall, perf.CPU, perf.Utilisation, perf.PeakMemory,
-	perf.ContainerImage, perf.ContainerCreate, perf.ContainerRun, perf.ContainerReady, perf.ContainerProgram, perf.ContainerStop, perf.ContainerRemove,
+	perf.ContainerImage, perf.ContainerCreate, perf.ContainerNetwork, perf.ContainerRun, perf.ContainerReady, perf.ContainerProgram, perf.ContainerExec, perf.ContainerStop, perf.ContainerRemove,
 	perf.Containers, perf.SubjectLife, perf.SubjectStart,
 }
 

@@ -94,6 +94,22 @@ func (s *Status) over(line string) {
 	s.shown = width
 }
 
+// Line shows how far something is that is no run, as a pull. Where no line can be written
+// over, its beginning is told once.
+func (s *Status) Line(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text = shorten(clean(text), maxLine)
+	if !s.terminal {
+		if s.phase == "" {
+			_, _ = fmt.Fprintln(s.w, text)
+		}
+		s.phase = "\x00line"
+		return
+	}
+	s.over(text)
+}
+
 // Announce prints a sentence that stays.
 func (s *Status) Announce(text string) {
 	s.mu.Lock()

@@ -21,6 +21,7 @@
 //     suite, and a [Control] watches over the harness.
 //   - [CompareExact] compares what has no noise, such as allocations.
 //   - [ChangePoints] finds where the level of a history changes.
+//   - [FitScaling] fits the Universal Scalability Law to throughput against parallelism.
 //   - [CompareUnpaired] compares two sessions, and says UNDECIDED where an
 //     interleaved comparison would be needed.
 //
@@ -28,7 +29,8 @@
 //
 // Nothing about the shape of the values: every interval rests on order
 // statistics or ranks, so skew, heavy tails and ties are all right, ties making
-// the intervals wider than asked for and never narrower. The runs are taken to be
+// the intervals wider than asked for and never narrower ([FitScaling] alone, a law of
+// three parameters, is least squares). The runs are taken to be
 // independent and alike; where they are not, [Drift] tells. Only [Paired] needs none of
 // that: it rests on the coins that chose the order of each pair. Decisions are made on
 // the bounds and never on the point estimate.
@@ -48,5 +50,6 @@
 // 2022. Two sessions: Mann and Whitney 1947; Hodges and Lehmann 1963; Lehmann,
 // "Nonparametrics". Change points: Matteson and James 2014, see [ChangePoints].
 // Outliers: Iglewicz and Hoaglin, "How to detect and handle outliers", 1993. Trend:
-// Mann 1945; Kendall, "Rank correlation methods"; Knight 1966.
+// Mann 1945; Kendall, "Rank correlation methods"; Knight 1966. Scaling: Gunther 2007, see
+// [FitScaling].
 package stats

@@ -42,10 +42,19 @@ type engine struct {
 // sweeps what dead runs have left and posts the janitor. Where there is no engine, what
 // needs one is not measured, and the rest is.
 func openEngine(ctx context.Context, id string, s suite.Suite, steps []suite.Step) *engine {
-	e := &engine{}
 	if !slices.ContainsFunc(steps, func(s suite.Step) bool { return s.Wanted && (s.Container != nil || s.MakesContainers) }) {
-		return e
+		return &engine{}
 	}
+	e := connectEngine(ctx, id)
+	if e.run != nil {
+		e.environment(ctx, s)
+	}
+	return e
+}
+
+// connectEngine is openEngine for a run that needs an engine in every case.
+func connectEngine(ctx context.Context, id string) *engine {
+	e := &engine{}
 	settings := engineSettings()
 	var err error
 	if e.Engine, err = container.Connect(ctx, settings); err != nil {
@@ -60,7 +69,6 @@ func openEngine(ctx context.Context, id string, s suite.Suite, steps []suite.Ste
 	}
 	e.Owner, e.Janitor = e.run.Owner, e.run.Janitor
 	e.tell(e.run)
-	e.environment(ctx, s)
 	return e
 }
 
@@ -127,6 +135,10 @@ func (e *engine) close(ctx context.Context) {
 	swept, err := e.run.Close(within, ctx.Err() == nil)
 	if e.run.Janitor == nil && err != nil {
 		e.warn(perf.WarnLeftBehind, "%v", err)
+	}
+	if n := len(swept.Left); n > 0 && e.run.Janitor != nil && ctx.Err() != nil {
+		e.warn(perf.WarnLeftBehind, "on the engine there are still %d things of this run, which its janitor goes on removing for at most %s", n, container.JanitorLimit)
+		swept.Left = nil
 	}
 	for _, l := range swept.Left {
 		e.warn(perf.WarnLeftBehind, "it stays on the engine: %s", l)

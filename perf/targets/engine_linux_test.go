@@ -148,6 +148,32 @@ func TestNothingStaysOnTheEngine(t *testing.T) {
 	}
 }
 
+// Ctrl-C in the middle of sixteen lifecycles: what was measured is printed and saved, and
+// nothing stays.
+func TestBenchContainersInterrupted(t *testing.T) {
+	e := onEngine(t)
+	binary, _ := gate(t)
+	dir := t.TempDir()
+	events, err := e.Events(t.Context(), container.EventFilter{Labels: []string{container.LabelTool + "=" + container.ToolName}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := begin(t, dir, binary, "benchContainers", "-parallel=16", "-network=none")
+	run := containerOf(t, dir, events)
+	deadline := time.Now().Add(cleanupLimit)
+	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	status, output := s.ended(t, deadline)
+	if status != perf.ExitFailure || !strings.Contains(output, "INCOMPLETE") || !strings.Contains(output, "marked incomplete") {
+		t.Errorf("exit status %d\n%s", status, output)
+	}
+	if list := results(t, dir); len(list) != 1 || list[0].Complete {
+		t.Errorf("it has left %+v", list)
+	}
+	nothingOn(t, e, run, janitorLimit)
+}
+
 // TestWithoutAnEngine checks what the gate says where there is none.
 func TestWithoutAnEngine(t *testing.T) {
 	env := append(fakeClnrm(t), "DOCKER_HOST=unix:///nonexistent")

@@ -53,8 +53,10 @@ func locate(root string, workloads []perf.WorkloadResult) {
 func eachSource(root string, visit func(fsys fs.FS, name string)) {
 	fsys := os.DirFS(root)
 	_ = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // a folder that cannot be listed has no place to point at
+		}
 		switch {
-		case err != nil: // a folder that cannot be listed has no place to point at
 		case !d.IsDir():
 			visit(fsys, name)
 		case name != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains(skippedDirs, d.Name())):

@@ -166,11 +166,11 @@ func (t *profileTask) workloads() []string {
 	return out
 }
 
-// recordable are the workloads that are a command which ends.
+// recordable are the workloads that are a command: one that ends, or watches.
 func recordable(s suite.Suite) []string {
 	var out []string
 	for _, w := range s.Workloads {
-		if len(w.Command.Args) > 0 && w.Watch == nil {
+		if len(w.Command.Args) > 0 {
 			out = append(out, w.Name)
 		}
 	}
@@ -192,7 +192,7 @@ func usualWorkload(s suite.Suite) (name, why string, err error) {
 		}
 	}
 	if len(have) == 0 {
-		return "", "", perf.Usagef("%s has no workload that is a command which ends: name one with -cmd", s.Subject)
+		return "", "", perf.Usagef("%s has no workload that is a command: name one with -cmd", s.Subject)
 	}
 	return have[0], "it is the first that can be recorded; -workload takes another: " + strings.Join(have, ", "), nil
 }
@@ -289,6 +289,9 @@ func (p *profiling) prerequisite(ctx context.Context, step suite.Step, processes
 // workload runs the workload once as it is, which tells whether it works, how long it
 // takes and whether it computes or waits; then it records.
 func (p *profiling) workload(ctx context.Context, step suite.Step, processes experiment.Processes) (err error) {
+	if step.Watch != nil {
+		return p.watched(ctx, step, processes)
+	}
 	r := processes.Runner(step)
 	defer func() { err = errors.Join(err, r.Cleanup(ctx)) }()
 	if err := r.Setup(ctx); err != nil {

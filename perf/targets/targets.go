@@ -115,6 +115,48 @@ func BenchHotReload(ctx context.Context,
 	return measured(ctx, options{mode: str(mode), set: str(set), report: str(report), json: is(json), reloads: true})
 }
 
+// BenchContainers tells how many containers a second the engine starts and removes, and why no more.
+//
+// Lifecycles of containers (create, start, ready, stop, remove) run at rising parallelism
+// and in several networks, interleaved, each level often enough for an interval. It prints
+// lifecycles a second and every phase at each level, the Universal Scalability Law fitted
+// to them, and in words what a start waits for and what would help; a picture lies in the
+// folder of the run. Without -image it is a small probe, of which an image is made here.
+//
+// Runs are kept, saved as baselines and compared as any other, with -suite=containers (of
+// an image: -suite=containers-IMAGE).
+//
+// Examples:
+//
+//	go tool mage benchContainers -parallel=1,2,4
+//	go tool mage benchContainers -image=postgres:16 -network=bridge -parallel=1,8,100 -budget=5m
+//	go tool mage benchContainers -cmd='-delay=200ms' -exec='/probe -exit=0'
+//
+// Exit status: 0; 1 if a lifecycle failed, or no level was measured; 2 if the call makes
+// no sense.
+//
+//mage:multiline
+func BenchContainers(ctx context.Context,
+	image *string, /* an image that the engine has; default a probe that is made here */
+	parallel *string, /* levels of parallelism; default 1,2,4,8,16,32,64,100 */
+	network *string, /* networks; default none,bridge,host */
+	ready *string, /* tcp:PORT, exec:COMMAND, log:REGEX or health; default a line that begins with READY, or what postgres and redis need */
+	cmd *string, /* arguments in place of the image's own, split as by a shell */
+	env *string, /* KEY=VALUE,... for each container */
+	exec *string, /* run this in each container once it is ready: the phase exec; default /probe -exit=0 for the probe, -exec= for none */
+	pull *bool, /* pull the image if the engine does not have it */
+	budget *string, /* time for all of it; default 10m */
+	rounds *int, /* visits to each level; default 6, which bound the median */
+	seed *int, /* replay the order of an earlier run */
+	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
+	json *bool, /* print the result as JSON to stdout, and nothing else there */
+) error {
+	return containersBenched(ctx, containerOptions{
+		image: str(image), parallel: str(parallel), network: str(network), ready: str(ready), cmd: str(cmd), env: str(env), exec: exec,
+		pull: is(pull), budget: str(budget), rounds: rounds, seed: seed, report: str(report), json: is(json),
+	})
+}
+
 // Plan prints every command that benchmarks would run, with its cost, and runs none.
 //
 // Example:

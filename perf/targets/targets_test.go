@@ -338,7 +338,7 @@ func TestDoctorNoise(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, target := range []string{"benchmarks", "benchmarkAll", "cleanroomSloCheck", "plan", "doctor", "time",
+	for _, target := range []string{"benchmarks", "benchmarkAll", "benchContainers", "cleanroomSloCheck", "plan", "doctor", "time",
 		"compare", "compareRefs", "regressions", "selfTest", "profile", "cleanroomProfile", "profileHeap", "profileOffCpu", "profileAll", "profileDiff", "flamegraph", "fold", "baseline:save", "baseline:list", "baseline:show", "baseline:compare"} {
 		call(t, t.TempDir(), nil, "-h", target).want(t, 0, "Example", "Usage:")
 	}

@@ -168,6 +168,9 @@ func (t *triage) unknown(what string, err error) {
 
 // workload looks at the workload from all sides: alone, recorded, many at once, at sizes.
 func (t *triage) workload(ctx context.Context, step suite.Step, processes experiment.Processes, engine *engine) (err error) {
+	if step.Watch != nil {
+		return perf.Usagef("%s watches a folder: profile -workload='%s' shows where its time goes, and benchHotReload how long its stages take", step.Name, step.Name)
+	}
 	r := engine.Runners(processes)(step)
 	defer func() { err = errors.Join(err, cleanRunner(ctx, r)) }()
 	if r.Setup != nil {
@@ -287,11 +290,7 @@ func (t *triage) profiles(ctx context.Context, step suite.Step, processes experi
 	for _, kind := range kinds {
 		t.status.Announce(fmt.Sprintf("%s: recording a profile (%s)", step.Name, kind))
 		err := processes.Record(ctx, step, func(ctx context.Context, c measure.Command) error {
-			rec, err := recorders[kind](ctx, profiler.Command{Args: c.Args, Dir: c.Dir, Env: c.Env, Profiles: step.Profiles}, o)
-			if err != nil {
-				return err
-			}
-			return t.take(rec)
+			return t.recorded(ctx, kind, profiler.Command{Args: c.Args, Dir: c.Dir, Env: c.Env, Profiles: step.Profiles}, o)
 		})
 		if err != nil {
 			t.unknown("the "+string(kind)+" profile", err)
@@ -300,6 +299,26 @@ func (t *triage) profiles(ctx context.Context, step suite.Step, processes experi
 			return
 		}
 	}
+}
+
+// recorded makes one profile and takes it. A recording that holds less than half of the CPU
+// time that its runs are known to take has missed most of them: perf is asked then.
+func (t *triage) recorded(ctx context.Context, kind profiler.Kind, c profiler.Command, o profiler.Options) error {
+	rec, err := recorders[kind](ctx, c, o)
+	if err != nil {
+		return err
+	}
+	expected := float64(rec.Runs) * t.about.Usage.CPU()
+	if kind == profiler.KindCPU && o.Via == "" && rec.CPUTime > 0 && rec.CPUTime.Seconds() < expected/2 {
+		t.say("the recording holds %s of about %s of CPU time: recording again by perf", rec.CPUTime, perf.Second.Format(expected))
+		o.Via = profiler.ViaPerf
+		if again, err := recorders[kind](ctx, c, o); err == nil {
+			rec = again
+		} else {
+			t.unknown("the cpu profile", fmt.Errorf("it holds %s of about %s of CPU time, and perf does no better: %w", rec.CPUTime, perf.Second.Format(expected), err))
+		}
+	}
+	return t.take(rec)
 }
 
 // take keeps a profile, and what it says of the classes.
@@ -314,6 +333,9 @@ func (t *triage) take(rec *profiler.Recording) error {
 	}
 	if _, err := writeProfile(dir, t.task.name+" ("+string(rec.Kind)+")", rec.Profile); err != nil {
 		return err
+	}
+	for _, n := range rec.Notes {
+		t.about.Unknown = append(t.about.Unknown, "the "+string(rec.Kind)+" profile: "+n)
 	}
 	for _, w := range rec.Warnings() {
 		t.about.Unknown = append(t.about.Unknown, "the "+string(rec.Kind)+" profile: "+w)

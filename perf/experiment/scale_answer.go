@@ -1,0 +1,306 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
+)
+
+// report writes what is known so far into the result.
+func (x *scaling) report() {
+	x.result.Workloads, x.result.Scaling = nil, nil
+	if x.pulled != nil {
+		x.result.Workloads = append(x.result.Workloads, *x.pulled)
+	}
+	for _, network := range x.Networks {
+		for _, cold := range []bool{false, true} {
+			for _, c := range x.cells {
+				if c.network == network && c.cold == cold {
+					x.result.Workloads = append(x.result.Workloads, c.workload(x.result.Complete))
+				}
+			}
+		}
+	}
+	for _, network := range x.Networks {
+		x.result.Scaling = append(x.result.Scaling, x.scalingOf(network))
+	}
+	answerScaling(x.result)
+}
+
+// ScaleMeasured reports whether any level of a result of a [Scale] has a throughput.
+func ScaleMeasured(r *perf.Result) bool {
+	return slices.ContainsFunc(r.Workloads, func(w perf.WorkloadResult) bool {
+		_, ok := w.Series(lifecycleRate.Name)
+		return ok
+	})
+}
+
+// scalingOf fits the law to the levels of a network.
+func (x *scaling) scalingOf(network string) perf.Scaling {
+	s := perf.Scaling{Name: "network " + network}
+	var loads []stats.Load
+	for _, c := range x.cells {
+		if c.network != network {
+			continue
+		}
+		s.Levels = append(s.Levels, perf.ScalingLevel{Parallel: c.parallel, Workload: c.name(), Cold: c.cold})
+		if w := c.workload(x.result.Complete); !c.cold && w.State == perf.StateOK {
+			rate, _ := w.Series(lifecycleRate.Name)
+			loads = append(loads, stats.Load{Parallel: c.parallel, Throughput: rate.Samples})
+		}
+	}
+	fit, err := stats.FitScaling(loads, confidence)
+	if err != nil {
+		s.Reason = err.Error()
+		return s
+	}
+	s.Lambda, s.Misfit = finite(fit.Lambda), finite(fit.Misfit)
+	s.Contention, s.Coherency, s.Best = bounded(fit.Contention), bounded(fit.Coherency), bounded(fit.Best)
+	if fit.Contention.HasBounds {
+		s.Confidence = confidence
+	}
+	return s
+}
+
+// bounded is an interval as a result holds it, where an infinity is null.
+func bounded(i stats.Interval) perf.Bounded {
+	b := perf.Bounded{Estimate: finite(i.Estimate)}
+	if i.HasBounds {
+		b.Low, b.High = finite(i.Low), finite(i.High)
+	}
+	return b
+}
+
+func finite(v float64) *float64 {
+	if math.IsInf(v, 0) || math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}
+
+// A levelFigures is what a level is judged by: medians, in seconds and lifecycles a
+// second.
+type levelFigures struct {
+	n       int
+	rate    perf.Summary
+	rates   perf.Sample
+	life    float64 // from the create until it is removed
+	start   float64 // from the create until it is ready
+	program float64 // the program's own part of the start; 0: it is not known
+	phases  map[string]float64
+}
+
+// figuresOf reads the levels of a scaling that were measured, without the cold one.
+func figuresOf(r *perf.Result, s perf.Scaling) []levelFigures {
+	var out []levelFigures
+	for _, l := range s.Levels {
+		w := r.Workload(l.Workload)
+		if l.Cold || w == nil || w.State != perf.StateOK {
+			continue
+		}
+		f := levelFigures{n: l.Parallel, phases: map[string]float64{}}
+		for _, m := range w.Metrics {
+			if m.Summary != nil {
+				f.phases[m.Name] = m.Summary.Center
+			}
+		}
+		rate, ok := w.Series(lifecycleRate.Name)
+		if !ok || rate.Summary == nil {
+			continue
+		}
+		f.rate, f.rates = *rate.Summary, rate.Samples
+		f.life, f.start, f.program = f.phases[perf.Wall.Name], f.phases[perf.ContainerStart.Name], f.phases[perf.ContainerProgram.Name]
+		out = append(out, f)
+	}
+	return out
+}
+
+// asGood is the share of the highest throughput from which on a level counts as
+// saturated: less than visits differ by.
+const asGood = 0.95
+
+// saturation is the lowest level with nearly the highest throughput of all.
+func saturation(levels []levelFigures) levelFigures {
+	most := 0.0
+	for _, l := range levels {
+		most = max(most, l.rate.Center)
+	}
+	for _, l := range levels {
+		if l.rate.Center >= asGood*most {
+			return l
+		}
+	}
+	return levels[len(levels)-1]
+}
+
+// answerScaling says of each network of a result what limits it and what would help.
+func answerScaling(r *perf.Result) {
+	var all [][]levelFigures
+	for i := range r.Scaling {
+		all = append(all, figuresOf(r, r.Scaling[i]))
+	}
+	kept := false
+	for i := range r.Scaling {
+		s := &r.Scaling[i]
+		if len(all[i]) == 0 {
+			continue
+		}
+		s.Answer = answer(all[i])
+		s.Advice = advise(all[i])
+		if text := keepContainers(all[i]); text != "" && !kept {
+			s.Advice, kept = append(s.Advice, text), true // the same in every network
+		}
+		if text := otherNetwork(r.Scaling, all, i); text != "" {
+			s.Advice = append(s.Advice, text)
+		}
+	}
+}
+
+// longer is how many times a start must take what it does alone to be called longer.
+const longer = 1.05
+
+// answer says what a start takes at the highest level, and why.
+func answer(levels []levelFigures) string {
+	top, one, full := levels[len(levels)-1], levels[0], saturation(levels)
+	var b strings.Builder
+	fmt.Fprintf(&b, "A start takes %s at %d in parallel", seconds(top.start), top.n)
+	if top.n == one.n {
+		fmt.Fprintf(&b, ", and %s a second are started and removed again. Why, only several levels can tell.", rate(top))
+		return b.String()
+	}
+	switch {
+	case full.n == top.n:
+		fmt.Fprintf(&b, ", and throughput still rises there, to %s a second: no level was reached from which on containers wait for each other alone.", rate(top))
+	case top.rate.Center < asGood*full.rate.Center:
+		fmt.Fprintf(&b, ", because this engine finishes at most %s a second, at %d in parallel, and only %s at %d:", rate(full), full.n, rate(top), top.n)
+	default:
+		fmt.Fprintf(&b, ", because this engine finishes %s a second from %d in parallel on:", rate(top), full.n)
+	}
+	if full.n != top.n {
+		// Little's law, L = λW: what is in flight is what is finished a second times what each takes.
+		fmt.Fprintf(&b, " %d under way at %s a second are %s for each, from create to removed (%s were measured).", top.n, rate(top), seconds(float64(top.n)/top.rate.Center), seconds(top.life))
+	}
+	b.WriteString(waiting(one, top))
+	return b.String()
+}
+
+// waiting says how much of a start at the top is not there at the lowest level: that is
+// time in which others are served.
+func waiting(one, top levelFigures) string {
+	if !(top.start > longer*one.start) {
+		return fmt.Sprintf(" A start takes hardly longer than at %d in parallel (%s).", one.n, seconds(one.start))
+	}
+	engine := (top.start - top.program - (one.start - one.program)) / top.start
+	program := (top.program - one.program) / top.start
+	text := fmt.Sprintf(" %s of the start is waiting for the engine", pct(engine))
+	if program >= 0.01 {
+		text += fmt.Sprintf(" and %s the program's waiting for processor and disk", pct(program))
+	}
+	text += fmt.Sprintf(": at %d in parallel it takes %s", one.n, seconds(one.start))
+	if one.program > 0 {
+		text += fmt.Sprintf(", %s of it in the program", seconds(one.program))
+	}
+	text += "."
+	if name, grown, whole := mostGrown(one, top); name != "" {
+		text += fmt.Sprintf(" Of what a whole life takes longer, %s is in %s.", pct(grown/whole), name)
+	}
+	return text
+}
+
+// lifePhases are the phases that follow each other in a life. Start and ready overlap: ready has
+// the whole of both.
+var lifePhases = []struct{ metric, word string }{
+	{perf.ContainerCreate.Name, "create"}, {perf.ContainerReady.Name, "start to ready"}, {perf.ContainerExec.Name, "exec"},
+	{perf.ContainerStop.Name, "stop"}, {perf.ContainerRemove.Name, "remove"},
+}
+
+// mostGrown is the phase that has grown most, by how much, and how much all have grown.
+func mostGrown(one, top levelFigures) (name string, grown, whole float64) {
+	for _, p := range lifePhases {
+		more := top.phases[p.metric] - one.phases[p.metric]
+		if p.metric == perf.ContainerReady.Name { // the call can return after the program is ready
+			more = max(top.phases[p.metric], top.phases[perf.ContainerRun.Name]) - max(one.phases[p.metric], one.phases[perf.ContainerRun.Name])
+		}
+		whole += max(more, 0)
+		if more > grown {
+			name, grown = p.word, more
+		}
+	}
+	return name, grown, whole
+}
+
+// advise says what would help within one network.
+func advise(levels []levelFigures) []string {
+	top, one, full := levels[len(levels)-1], levels[0], saturation(levels)
+	var out []string
+	if full.n < top.n && full.start < top.start {
+		gain := "as many"
+		if top.rate.Center < asGood*full.rate.Center {
+			gain = "more"
+		}
+		out = append(out, fmt.Sprintf("begin at most %d at once: a start then takes %s and not %s, and %s are finished a second (%s, against %s at %d)",
+			full.n, seconds(full.start), seconds(top.start), gain, rate(full), rate(top), top.n))
+	}
+	if one.program > one.start/2 {
+		out = append(out, fmt.Sprintf("share one container among tests, or make its program start faster: %s of the %s of a start at %d in parallel are the program's own, which no engine makes shorter",
+			seconds(one.program), seconds(one.start), one.n))
+	}
+	return out
+}
+
+// keepContainers says what it saves to run one more command in a container that is there.
+func keepContainers(levels []levelFigures) string {
+	one := levels[0]
+	exec := one.phases[perf.ContainerExec.Name]
+	if !(exec > 0 && exec < one.life/2) {
+		return ""
+	}
+	return fmt.Sprintf("keep containers and run commands in them: an exec takes %s at %d in parallel, and a whole life %s", seconds(exec), one.n, seconds(one.life))
+}
+
+// otherNetwork names the network that is faster than this one beyond doubt, at the
+// highest level that both have.
+func otherNetwork(list []perf.Scaling, all [][]levelFigures, this int) string {
+	best, gain, text := -1, 1.0, ""
+	for i := range all {
+		mine, theirs, ok := commonTop(all[this], all[i])
+		if i == this || !ok || !apart(mine, theirs) {
+			continue
+		}
+		if ratio := theirs.rate.Center / mine.rate.Center; ratio > gain {
+			best, gain = i, ratio
+			text = fmt.Sprintf("use %s: it finishes %s a second at %d in parallel, and %s only %s", list[i].Name, rate(theirs), theirs.n, strings.TrimPrefix(list[this].Name, "network "), rate(mine))
+		}
+	}
+	if best < 0 {
+		return ""
+	}
+	return text
+}
+
+// commonTop is the highest level that both have.
+func commonTop(a, b []levelFigures) (x, y levelFigures, ok bool) {
+	for _, l := range a {
+		for _, m := range b {
+			if l.n == m.n {
+				x, y, ok = l, m, true
+			}
+		}
+	}
+	return x, y, ok
+}
+
+// apart reports whether one level is faster than another beyond doubt: their intervals do
+// not touch.
+func apart(slow, fast levelFigures) bool {
+	return slow.rate.High != nil && fast.rate.Low != nil && *fast.rate.Low > *slow.rate.High
+}
+
+// rate prints a throughput with the digits that mean something.
+func rate(l levelFigures) string {
+	return perf.NewScale(perf.Ratio, l.rate.Center).Number(l.rate.Center)
+}

@@ -137,6 +137,12 @@ func saturation(levels []levelFigures) levelFigures {
 	return levels[len(levels)-1]
 }
 
+// fallen reports whether throughput is lower at the top than where it was highest, beyond
+// doubt.
+func fallen(full, top levelFigures) bool {
+	return top.rate.Center < asGood*full.rate.Center && apart(top, full)
+}
+
 // answerScaling says of each network of a result what limits it and what would help.
 func answerScaling(r *perf.Result) {
 	var all [][]levelFigures
@@ -175,7 +181,7 @@ func answer(levels []levelFigures) string {
 	switch {
 	case full.n == top.n:
 		fmt.Fprintf(&b, ", and throughput still rises there, to %s a second: no level was reached from which on containers wait for each other alone.", rate(top))
-	case top.rate.Center < asGood*full.rate.Center:
+	case fallen(full, top):
 		fmt.Fprintf(&b, ", because this engine finishes at most %s a second, at %d in parallel, and only %s at %d:", rate(full), full.n, rate(top), top.n)
 	default:
 		fmt.Fprintf(&b, ", because this engine finishes %s a second from %d in parallel on:", rate(top), full.n)
@@ -239,7 +245,7 @@ func advise(levels []levelFigures) []string {
 	var out []string
 	if full.n < top.n && full.start < top.start {
 		gain := "as many"
-		if top.rate.Center < asGood*full.rate.Center {
+		if fallen(full, top) {
 			gain = "more"
 		}
 		out = append(out, fmt.Sprintf("begin at most %d at once: a start then takes %s and not %s, and %s are finished a second (%s, against %s at %d)",

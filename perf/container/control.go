@@ -90,7 +90,10 @@ func (l *lifecycle) control(ctx context.Context, cmd *exec.Cmd, ended *processEn
 	select {
 	case <-l.out.ready:
 	case <-ended.done:
-		return fmt.Errorf("it ended before it was ready: %w", errors.Join(ended.err, ctx.Err()))
+		if err := errors.Join(ended.err, ctx.Err()); err != nil {
+			return fmt.Errorf("it ended before it was ready: %w", err)
+		}
+		return &endedError{0, "before it was ready"}
 	case <-timeout.C:
 		_ = cmd.Process.Kill() // it may have ended just now
 		<-ended.done

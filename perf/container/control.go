@@ -65,8 +65,11 @@ func (c *Control) Run(ctx context.Context, s Spec) (Phases, error) {
 	if err := timed(&l.phases.Start, cmd.Start); err != nil {
 		return l.phases, fmt.Errorf("the control: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := &processEnd{done: make(chan struct{})}
+	go func() {
+		ended.err = cmd.Wait()
+		close(ended.done)
+	}()
 	err := l.control(ctx, cmd, ended)
 	if err != nil {
 		return l.phases, fmt.Errorf("the control, %s without a container: %w%s", filepath.Base(c.program), err, quoted([]byte(strings.Join(l.out.tail(), "\n"))))
@@ -74,17 +77,26 @@ func (c *Control) Run(ctx context.Context, s Spec) (Phases, error) {
 	return l.phases, nil
 }
 
+// A processEnd is the end of a process.
+type processEnd struct {
+	done chan struct{}
+	err  error // valid once done is closed
+}
+
 // control sees a process to its end.
-func (l *lifecycle) control(ctx context.Context, cmd *exec.Cmd, ended chan error) error {
+func (l *lifecycle) control(ctx context.Context, cmd *exec.Cmd, ended *processEnd) error {
 	timeout := time.NewTimer(l.spec.ReadyTimeout)
 	defer timeout.Stop()
 	select {
 	case <-l.out.ready:
-	case err := <-ended:
-		return fmt.Errorf("it ended before it was ready: %w", errors.Join(err, ctx.Err()))
+	case <-ended.done:
+		if err := errors.Join(ended.err, ctx.Err()); err != nil {
+			return fmt.Errorf("it ended before it was ready: %w", err)
+		}
+		return &endedError{0, "before it was ready"}
 	case <-timeout.C:
 		_ = cmd.Process.Kill() // it may have ended just now
-		_ = <-ended            // killed, as it was meant to be
+		<-ended.done
 		return l.late(ctx, "it has written no line that "+l.line())
 	}
 	l.readyAt = l.out.at
@@ -96,12 +108,12 @@ func (l *lifecycle) control(ctx context.Context, cmd *exec.Cmd, ended chan error
 			return fmt.Errorf("ending it: %w", err)
 		}
 		grace := time.AfterFunc(l.spec.Grace, func() { _ = cmd.Process.Kill() }) // it may have ended just now
-		err := <-ended
+		<-ended.done
 		l.phases.Killed = !grace.Stop()
 		l.phases.ExitCode = cmd.ProcessState.ExitCode()
 		if l.phases.Killed && ctx.Err() == nil {
 			return nil // Killed says it
 		}
-		return errors.Join(err, ctx.Err())
+		return errors.Join(ended.err, ctx.Err())
 	})
 }

@@ -33,7 +33,8 @@ func TestControl(t *testing.T) {
 	for says, s := range map[string]Spec{
 		"no configuration": {Config: Config{Args: []string{"-say=no configuration", "-exit=3"}}},
 		"not ready after 100ms: it has written no line that begins with": {Config: Config{Args: []string{"-silent"}}, ReadyTimeout: 100 * time.Millisecond},
-		"and not by tcp:80": {Ready: Ready{Kind: ReadyTCP, Port: 80}},
+		"exit status 0, before it was ready":                             {Config: Config{Args: []string{"-exit=0"}}},
+		"and not by tcp:80":                                              {Ready: Ready{Kind: ReadyTCP, Port: 80}},
 	} {
 		if p, err := c.Run(t.Context(), s); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is not in %v (%+v)", says, err, p)

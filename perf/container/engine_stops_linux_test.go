@@ -52,6 +52,7 @@ func TestEngineStops(t *testing.T) {
 			if broken == 0 {
 				t.Error("the engine stopped in the middle, and nobody noticed")
 			}
+			p.endContainerd(t) // a new engine that meets it dying waits for it in vain
 			again := p.start(t)
 			if _, err := RemoveRun(testContext(t), again, Attribution{Owner: owner}); err != nil {
 				t.Error(err)

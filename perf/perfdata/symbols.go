@@ -98,6 +98,11 @@ func (s *symbols) symbolTable() *symbolTable {
 	return s.table
 }
 
+// trampolines are the functions that handlers of signals return into: glibc's, musl's and
+// bionic's. Only these are looked for behind an address: before any other function there
+// may be the padding behind the one that calls.
+var trampolines = map[string]bool{"__restore_rt": true, "__restore": true, "__kernel_rt_sigreturn": true}
+
 // lookup returns the name of the function around an address, as the linker knows it, and
 // where the function begins.
 func (s *symbols) lookup(addr uint64) (name string, start uint64, ok bool) {
@@ -107,7 +112,7 @@ func (s *symbols) lookup(addr uint64) (name string, start uint64, ok bool) {
 	}
 	// The trampoline that a signal handler returns to is never called: the address is its
 	// first, and the one before, which callers pass, lies in no function.
-	if x, ok := table.lookup(addr + 1); ok && x.start == addr+1 {
+	if x, ok := table.lookup(addr + 1); ok && x.start == addr+1 && trampolines[x.name] {
 		return x.name, x.start, true
 	}
 	if t := s.goSymbols(); t != nil {

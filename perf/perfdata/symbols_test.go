@@ -264,7 +264,7 @@ func functionRange(t testing.TB, program, name string) (start, end uint64) {
 // padding.
 func TestTrampoline(t *testing.T) {
 	const trampoline = `
-asm(".text\n.skip 16, 0x90\n.globl __restore_rt\n.type __restore_rt, @function\n__restore_rt: nop\n ret\n.size __restore_rt, .-__restore_rt\n"
+asm(".text\n.globl before\n.type before, @function\nbefore: ret\n.size before, .-before\n.skip 16, 0x90\n.globl __restore_rt\n.type __restore_rt, @function\n__restore_rt: nop\n ret\n.size __restore_rt, .-__restore_rt\n"
     ".skip 16, 0x90\n.globl other\n.type other, @function\nother: nop\n ret\n.size other, .-other\n");
 int main(void) { return 0; }
 `

@@ -34,8 +34,8 @@ func ParseVia(name string) (Via, error) {
 	return "", perf.Usagef("-via=%s: profiles are recorded via %s", name, strings.Join(ways, ", "))
 }
 
-// CPU records where the CPU time of a command goes: by the kernel's events, else by the
-// profiles of Go's runtime, where the command can write them, else by perf, which may be
+// CPU records where the CPU time of a command goes: of go test by the profiles of Go's
+// runtime, of others by the kernel's events, else by the profiles of Go's runtime, where the command can write them, else by perf, which may be
 // allowed what this process is not, or by xctrace on macOS. Options.Via takes one of these alone.
 func CPU(ctx context.Context, c Command, o Options) (*Recording, error) {
 	return record(ctx, c, o, KindCPU)
@@ -55,6 +55,11 @@ func record(ctx context.Context, c Command, o Options, kind Kind) (*Recording, e
 		return viaGo(ctx, c, o, kind)
 	case ViaXctrace:
 		return viaXctrace(ctx, c, o, kind)
+	}
+	if o.Via == "" && isGoTest(c) {
+		// It compiles, links, and removes the test binary before anybody can read its symbols.
+		o.note("go test is recorded by the profiles that its test binaries write of themselves")
+		return recordRuntime(ctx, c, o, kind)
 	}
 	rec, err := recordEvents(ctx, c, o, kind)
 	refused, isRefusal := errors.AsType[*refusal](err)

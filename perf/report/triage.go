@@ -104,7 +104,10 @@ func triageWorkload(t *experiment.Triage) triagePart {
 	if u.Phases != nil {
 		lines[1] = fmt.Sprintf("a container's life takes %s (median of %d)", quantity(perf.Second, u.Wall), u.Runs)
 	}
-	if u.Faults+u.Read+u.Written+u.PeakMemory > 0 {
+	switch { // of a container nothing but its memory is read, and 0 would be no reading
+	case u.Phases != nil && u.PeakMemory > 0:
+		lines = append(lines, "peak memory "+quantity(perf.Byte, u.PeakMemory))
+	case u.Phases == nil && u.Faults+u.Read+u.Written+u.PeakMemory > 0:
 		lines = append(lines, fmt.Sprintf("%s page faults, %s context switches, %s read, %s written, peak memory %s",
 			grouped(u.Faults), grouped(u.Switches), quantity(perf.Byte, u.Read), quantity(perf.Byte, u.Written), quantity(perf.Byte, u.PeakMemory)))
 	}

@@ -25,7 +25,7 @@ func TestEngineStops(t *testing.T) {
 			e := p.start(t)
 			owner := newOwner(t, "stops")
 			a := ownedProbe(t, e, owner)
-			s := Spec{Config: Config{Image: a.Name, Network: "none", Labels: owner.Labels()}, Timeout: time.Minute}
+			s := Spec{Config: Config{Image: a.Name, Network: "none", Labels: owner.Labels(), Args: []string{"-silent"}}, Timeout: time.Minute} // never through before the engine stops
 			errs := make(chan error, n)
 			var all sync.WaitGroup
 			for range n {
@@ -60,7 +60,7 @@ func TestEngineStops(t *testing.T) {
 			if list := left(t, again, owner); len(list) > 0 {
 				t.Errorf("%d left, such as %v", len(list), list[0])
 			}
-			s.Config.Image, s.Archive = "", &a
+			s.Config.Image, s.Config.Args, s.Archive = "", nil, &a
 			if _, err := Lifecycle(t.Context(), e, s); err != nil {
 				t.Errorf("the connection from before the restart: %v", err)
 			}

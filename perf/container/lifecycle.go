@@ -436,12 +436,28 @@ func (l *lifecycle) ended(ctx context.Context, a *Attachment, when string) error
 	switch {
 	case err == nil:
 		l.phases.ExitCode = code
-		if code == killed && l.outOfMemory(within) {
-			return errOutOfMemory
+		if code == killed {
+			return l.killed(ctx, when)
 		}
 		return &endedError{code, when}
 	case within.Err() != nil && ctx.Err() == nil:
 		return nil
+	}
+	return err
+}
+
+// killed says why a program was ended by SIGKILL that nobody had asked for here. An
+// engine under load can lose the kernel's message: containerd 1.6 does where the
+// container is taken down first.
+func (l *lifecycle) killed(ctx context.Context, when string) error {
+	within, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	if l.outOfMemory(within) {
+		return errOutOfMemory
+	}
+	err := error(&endedError{killed, when})
+	if limit := l.spec.Config.Memory; limit > 0 {
+		err = fmt.Errorf("%w: it was killed, and may take %d bytes of memory; the engine does not say whether it wanted more memory than it may have", err, limit)
 	}
 	return err
 }

@@ -100,9 +100,9 @@ func TestLifecycleFails(t *testing.T) {
 		says  []string
 		is    error
 	}{
-		{"never ready", with(func(s *Spec) { s.ReadyTimeout = 4 * time.Second }, "-silent", "-say=still loading"), "ready",
-			[]string{"not ready after 4s", `begins with "READY"`, "still loading"}, nil},
-		{"another marker", with(func(s *Spec) { s.ReadyTimeout, s.Marker = 4*time.Second, "Listening" }), "ready",
+		{"never ready", with(func(s *Spec) { s.ReadyTimeout = 8 * time.Second }, "-silent", "-say=still loading"), "ready",
+			[]string{"not ready after 8s", `begins with "READY"`, "still loading"}, nil},
+		{"another marker", with(func(s *Spec) { s.ReadyTimeout, s.Marker = 8*time.Second, "Listening" }), "ready",
 			[]string{`"Listening"`, "READY main="}, nil},
 		{"dies at once", with(nil, "-say=no configuration", "-exit=3"), "ready",
 			[]string{"exit status 3, before it was ready", "no configuration"}, nil},

@@ -144,15 +144,19 @@ func (w *waiters) command(t *testing.T) string {
 // it, and what that had started in a session of its own is ended by the warden.
 func TestKillOfTheGate(t *testing.T) {
 	binary, _ := gate(t)
-	w := newWaiters(t)
-	s := begin(t, t.TempDir(), binary, "time", w.command(t))
-	w.started(t, 2)
-	if err := s.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	for target, flag := range map[string]string{"time": "", "profile": "-cmd="} {
+		t.Run(target, func(t *testing.T) {
+			w := newWaiters(t)
+			s := begin(t, t.TempDir(), binary, target, flag+w.command(t))
+			w.started(t, 2)
+			if err := s.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			deadline := time.Now().Add(2 * cleanupLimit)
+			w.gone(t, deadline)
+			s.ended(t, deadline)
+		})
 	}
-	deadline := time.Now().Add(2 * cleanupLimit)
-	w.gone(t, deadline)
-	s.ended(t, deadline)
 }
 
 func TestSignalsToTheGate(t *testing.T) {

@@ -65,7 +65,7 @@ func profiled(ctx context.Context, o profileOptions) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%s: no profile was finished", interrupted(ctx))
 	}
-	err = errors.Join(err, p.space.Close())
+	err = errors.Join(err, p.space.Close(), p.warden.Close())
 	_ = os.Remove(p.dir) // only an empty folder goes: nothing was recorded
 	return bare(err)
 }
@@ -202,8 +202,10 @@ type profiling struct {
 	console
 	task  profileTask
 	space *experiment.Workspace
-	id    string
-	dir   string
+	// warden ends what the command has left if this process is killed.
+	warden *measure.Warden
+	id     string
+	dir    string
 	// each is called for the workload; nil records it.
 	each func(context.Context, suite.Step, experiment.Processes, *engine) error
 }
@@ -247,7 +249,10 @@ func (p *profiling) record(ctx context.Context) (err error) {
 			p.say("%s", w.Text)
 		}
 	}()
-	processes := experiment.Processes{Work: p.space.Dir, Logs: p.dir, Env: debugBuild(t.suite)}
+	if p.warden, err = measure.StartWarden(ctx); err != nil && ctx.Err() == nil {
+		p.say("%v", err)
+	}
+	processes := experiment.Processes{Work: p.space.Dir, Logs: p.dir, Env: append(debugBuild(t.suite), p.warden.Env()...)}
 	processes.EngineEnv = engine.env
 	for _, step := range steps {
 		if step.Wanted && p.each != nil {

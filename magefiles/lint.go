@@ -72,6 +72,11 @@ func verbose(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// minimize is how many inputs are spent on making one smaller that covers something new.
+// Go's own choice, of a minute, is the whole of a search: in 20 s a reader of sections saw
+// 4 inputs, and with this 63,000 in 10 s.
+const minimize = "10x"
+
 // Fuzz fuzzes every fuzz test for a while, one after another.
 //
 // Examples:
@@ -99,7 +104,7 @@ func Fuzz(ctx context.Context,
 		file, function, _ := strings.Cut(strings.TrimSpace(line), ":")
 		name := strings.TrimPrefix(function, "func ")
 		folder := "./" + path.Dir(file)
-		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, folder); err != nil {
+		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, "-fuzzminimizetime="+minimize, folder); err != nil {
 			return err
 		}
 	}

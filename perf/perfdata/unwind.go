@@ -240,11 +240,16 @@ func (u *unwinder) compile(t *unwindTable, i int, c *compiledTable) {
 	s, f, err := t.function(i)
 	faultAt := t.base + uint64(start)
 	if err == nil {
-		faultAt, err = f.run(s, func(pc uint64, r *frameRule) {
+		faultAt, err = f.run(s, func(pc uint64, r *frameRule) error {
 			p := c.plan(planKey{*r, t.fdes[i].section}, s)
-			if len(c.rows) == from || c.rows[len(c.rows)-1].plan != p {
-				c.rows = append(c.rows, row{uint32(pc - t.base), p})
+			if len(c.rows) > from && c.rows[len(c.rows)-1].plan == p {
+				return nil
 			}
+			if len(c.rows) >= maxRows {
+				return errTooManyRows
+			}
+			c.rows = append(c.rows, row{uint32(pc - t.base), p})
+			return nil
 		})
 	}
 	if err != nil {
@@ -261,6 +266,12 @@ func (u *unwinder) compile(t *unwindTable, i int, c *compiledTable) {
 // maxPlans bounds the different rules of an object, since each takes more in memory than
 // in the file. Of 1,900 programs and libraries of a Linux system none had more than 3,300.
 const maxPlans = 1 << 16
+
+// maxRows bounds the rows of an object, which take more in memory than in the file, too.
+// All functions of Rust's compiler, whose library has 150 MB, have a million.
+const maxRows = 1 << 21
+
+var errTooManyRows = fmt.Errorf("has one more row than the %d of an object that are kept", maxRows)
 
 // refusedPlan stands for what cannot be unwound.
 var refusedPlan = &plan{refused: true}

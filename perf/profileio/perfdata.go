@@ -42,7 +42,7 @@ func foldPerfData(p *profile.Profile, value int, o FoldOptions) map[string]int64
 	for _, s := range p.Sample {
 		b.Reset()
 		comm := first(s, "comm")
-		writeRoot(&b, thread{comm: comm, pid: first(s, "pid"), tid: first(s, "tid")}, o)
+		b.Write(appendRoot(nil, thread{comm: comm, pid: first(s, "pid"), tid: first(s, "tid")}, o))
 		java, known := strings.HasPrefix(comm, "java"), names
 		if java {
 			known = namesJava

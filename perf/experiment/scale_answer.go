@@ -41,7 +41,7 @@ func ScaleMeasured(r *perf.Result) bool {
 
 // scalingOf fits the law to the levels of a network.
 func (x *scaling) scalingOf(network string) perf.Scaling {
-	s := perf.Scaling{Name: "network " + network}
+	s := perf.Scaling{Name: "network " + network, Seed: x.Seed}
 	var loads []stats.Load
 	for _, c := range x.cells {
 		if c.network != network {

@@ -133,6 +133,9 @@ func TestScaleMeasuresAServer(t *testing.T) {
 			t.Errorf("%d visits and %d lives, interval from %v", len(rates.Samples), len(lives.Samples), rates.Summary.Low)
 		}
 		sc := r.Scaling[0]
+		if sc.Seed != 7 {
+			t.Errorf("the seed that replays it is %d", sc.Seed)
+		}
 		if sc.Name != "network none" || len(sc.Levels) != 4 || sc.Contention.Estimate == nil || sc.Confidence != confidence {
 			t.Errorf("the scaling is %+v", sc)
 		}

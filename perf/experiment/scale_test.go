@@ -339,6 +339,24 @@ func TestScaleInterrupted(t *testing.T) {
 	}
 }
 
+// brokenEngine answers no question about images.
+type brokenEngine struct{ scaleEngine }
+
+func (brokenEngine) Image(context.Context, string) (container.Image, error) {
+	return container.Image{}, errors.New("the engine's disk is broken")
+}
+
+// Where the run ends by an error, that is why nothing was measured, and no interruption.
+func TestScaleThatCannotBegin(t *testing.T) {
+	r, err := scaled(t.Context(), newServer(1, time.Millisecond), func(s *Scale) { s.Engine = brokenEngine{} })
+	if err == nil || r.Complete {
+		t.Fatalf("complete: %v, %v", r.Complete, err)
+	}
+	if w := r.Workload("none x1"); w.State != perf.StateNotMeasured || w.Reason != "the run ended before it: the engine's disk is broken" {
+		t.Errorf("%s: %s", w.State, w.Reason)
+	}
+}
+
 // emptyEngine has no image, and gets none.
 type emptyEngine struct{ scaleEngine }
 

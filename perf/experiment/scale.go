@@ -95,6 +95,9 @@ func (s Scale) Run(ctx context.Context, r *perf.Result) error {
 		err = nil
 		x.exclude(func(*scaleCell) string { return u.Reason })
 	}
+	if err != nil && ctx.Err() == nil {
+		x.exclude(func(*scaleCell) string { return "the run ended before it: " + firstLine(err.Error()) })
+	}
 	r.Complete = err == nil && ctx.Err() == nil
 	x.report()
 	if ctx.Err() != nil {

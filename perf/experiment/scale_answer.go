@@ -41,7 +41,7 @@ func ScaleMeasured(r *perf.Result) bool {
 
 // scalingOf fits the law to the levels of a network.
 func (x *scaling) scalingOf(network string) perf.Scaling {
-	s := perf.Scaling{Name: "network " + network}
+	s := perf.Scaling{Name: "network " + network, Seed: x.Seed}
 	var loads []stats.Load
 	for _, c := range x.cells {
 		if c.network != network {
@@ -179,6 +179,8 @@ func answer(levels []levelFigures) string {
 		return b.String()
 	}
 	switch {
+	case full.n == top.n && !apart(levels[len(levels)-2], top):
+		fmt.Fprintf(&b, ", and the most are finished there, %s a second, but the visits are too few or too different to tell whether throughput still rises.", rate(top))
 	case full.n == top.n:
 		fmt.Fprintf(&b, ", and throughput still rises there, to %s a second: no level was reached from which on containers wait for each other alone.", rate(top))
 	case fallen(full, top):
@@ -200,11 +202,9 @@ func waiting(one, top levelFigures) string {
 	if !(top.start > longer*one.start) {
 		return fmt.Sprintf(" A start takes hardly longer than at %d in parallel (%s).", one.n, seconds(one.start))
 	}
-	engine := (top.start - top.program - (one.start - one.program)) / top.start
-	program := (top.program - one.program) / top.start
-	text := fmt.Sprintf(" %s of the start is waiting for the engine", pct(engine))
-	if program >= 0.01 {
-		text += fmt.Sprintf(" and %s the program's waiting for processor and disk", pct(program))
+	text := " " + pct((top.start-one.start)/top.start) + " of the start is waiting, for the engine or in the program, whose own part is not known"
+	if one.program > 0 && top.program > 0 {
+		text = waitingDivided(one, top)
 	}
 	text += fmt.Sprintf(": at %d in parallel it takes %s", one.n, seconds(one.start))
 	if one.program > 0 {
@@ -215,6 +215,24 @@ func waiting(one, top levelFigures) string {
 		text += fmt.Sprintf(" Of what a whole life takes longer, %s is in %s.", pct(grown/whole), name)
 	}
 	return text
+}
+
+// worthTelling is the share of a start from which on a part of it is told.
+const worthTelling = 0.01
+
+// waitingDivided says what of the waiting is for the engine and what is in the program. Both
+// are differences of medians, of which one can be nothing, or a little less.
+func waitingDivided(one, top levelFigures) string {
+	engine := (top.start - top.program - (one.start - one.program)) / top.start
+	program := (top.program - one.program) / top.start
+	const ofProgram = "the program's waiting for processor and disk"
+	switch {
+	case engine < worthTelling:
+		return fmt.Sprintf(" %s of the start is %s", pct(program), ofProgram)
+	case program < worthTelling:
+		return fmt.Sprintf(" %s of the start is waiting for the engine", pct(engine))
+	}
+	return fmt.Sprintf(" %s of the start is waiting for the engine and %s %s", pct(engine), pct(program), ofProgram)
 }
 
 // lifePhases are the phases that follow each other in a life. Start and ready overlap: ready has

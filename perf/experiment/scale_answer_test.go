@@ -15,6 +15,12 @@ func figures(n int, rate, start, program float64) levelFigures {
 		phases: map[string]float64{"create": 0.01, "ready": start - 0.01, "start": start - 0.012, "stop": 0.06, "remove": 0.01, "exec": 0.05}}
 }
 
+// unbounded is a level of so few visits that its throughput has no interval.
+func unbounded(l levelFigures) levelFigures {
+	l.rate.Low, l.rate.High = nil, nil
+	return l
+}
+
 func TestAnswer(t *testing.T) {
 	saturated := []levelFigures{figures(1, 4.6, 0.2, 0.001), figures(8, 9.3, 0.75, 0.002), figures(100, 9.25, 10.3, 0.1)}
 	for name, row := range map[string]struct {
@@ -25,7 +31,12 @@ func TestAnswer(t *testing.T) {
 			"97 % of the start is waiting for the engine: at 1 in parallel it takes 200 ms, 1 ms of it in the program. Of what a whole life takes longer, 100 % is in start to ready."},
 		"falls": {[]levelFigures{figures(1, 4.6, 0.2, 0), figures(8, 9.3, 0.75, 0), figures(100, 5, 19, 0)},
 			"A start takes 19 s at 100 in parallel, because this engine finishes at most 9.30 a second, at 8 in parallel, and only 5.00 at 100: 100 under way at 5.00 a second are 20 s for each, from create to removed (19.1 s were measured). " +
-				"99 % of the start is waiting for the engine: at 1 in parallel it takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
+				"99 % of the start is waiting, for the engine or in the program, whose own part is not known: at 1 in parallel it takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
+		"all of it in the program": {[]levelFigures{figures(1, 0.6, 1.6, 1.4), figures(4, 1.2, 3.2, 3.05), figures(8, 1.2, 6.4, 6.3)},
+			"A start takes 6.40 s at 8 in parallel, because this engine finishes 1.20 a second from 4 in parallel on: 8 under way at 1.20 a second are 6.67 s for each, from create to removed (6.48 s were measured). " +
+				"77 % of the start is the program's waiting for processor and disk: at 1 in parallel it takes 1.60 s, 1.40 s of it in the program. Of what a whole life takes longer, 100 % is in start to ready."},
+		"perhaps rises": {[]levelFigures{figures(1, 4.6, 0.2, 0.001), figures(2, 9.1, 0.205, 0.001), unbounded(figures(4, 9.8, 0.206, 0.001))},
+			"A start takes 206 ms at 4 in parallel, and the most are finished there, 9.80 a second, but the visits are too few or too different to tell whether throughput still rises. A start takes hardly longer than at 1 in parallel (200 ms)."},
 		"the program waits": {[]levelFigures{figures(1, 0.6, 1.6, 1.4), figures(4, 1.2, 3.2, 2.2), figures(8, 1.2, 6.4, 4.4)},
 			"A start takes 6.40 s at 8 in parallel, because this engine finishes 1.20 a second from 4 in parallel on: 8 under way at 1.20 a second are 6.67 s for each, from create to removed (6.48 s were measured). " +
 				"28 % of the start is waiting for the engine and 47 % the program's waiting for processor and disk: at 1 in parallel it takes 1.60 s, 1.40 s of it in the program. Of what a whole life takes longer, 100 % is in start to ready."},

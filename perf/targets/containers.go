@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,9 +61,8 @@ func (o containerOptions) scale() (s experiment.Scale, err error) {
 		return s, perf.Usagef("-rounds=%d is not from 1 to %d", s.Rounds, maxRounds)
 	}
 	s.Pull = o.pull
-	s.Seed = rand.Uint64()
-	if o.seed != nil {
-		s.Seed = uint64(*o.seed)
+	if s.Seed, err = seed(o.seed); err != nil {
+		return s, err
 	}
 	return s, o.spec(&s.Spec)
 }

@@ -79,6 +79,9 @@ func (o profileOptions) task(ctx context.Context) (t profileTask, err error) {
 	if t.recorder, err = profiler.ParseVia(o.via); err != nil {
 		return t, err
 	}
+	if err := o.oneSubject(); err != nil {
+		return t, err
+	}
 	switch {
 	case o.url != "" && o.via != "":
 		return t, perf.Usagef("-url asks a server for its profile, and -via=%s says how a command is recorded: take one of them", o.via)
@@ -94,6 +97,21 @@ func (o profileOptions) task(ctx context.Context) (t profileTask, err error) {
 		t.suite, t.wanted, err = t.suite.Select(t.name)
 	}
 	return t, err
+}
+
+// oneSubject refuses flags that name several things to look at: whoever gives two would
+// not see which of them it was.
+func (o profileOptions) oneSubject() error {
+	var given []string
+	for _, f := range []struct{ name, value string }{{"url", o.url}, {"cmd", o.cmd}, {"workload", o.workload}} {
+		if f.value != "" {
+			given = append(given, "-"+f.name+"="+f.value)
+		}
+	}
+	if len(given) > 1 {
+		return perf.Usagef("%s each name what to look at: take one of them", strings.Join(given, " and "))
+	}
+	return nil
 }
 
 // withUnit lets a bare number be seconds, as the flag is called.

@@ -159,7 +159,7 @@ func folded(ctx context.Context, in, event string, o profileio.FoldOptions) erro
 	}
 	tell(con, in, rep)
 	if rep.Faulty > 0 {
-		return ended(perf.ExitFailure, "%d places in %s could not be read; the rest was", rep.Faulty, in)
+		return ended(perf.ExitFailure, "%s in %s could not be read; the rest was", counted(rep.Faulty, "place"), in)
 	}
 	return nil
 }

@@ -223,12 +223,13 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 	return side, tree, nil
 }
 
-// processes are those of one build of a side. Each side has a build cache of its own.
+// processes are those of one build of a side. A build that is not measured uses the
+// caches of its user, as everywhere: the go command finds what it keeps by its content.
 // Builds after the first are linked in another order of functions, where the linker can
 // do that: with one layout alone, its luck cannot be told from the code's merit.
 func (r *run) processes(ctx context.Context, side string, k, of int) experiment.Processes {
 	work := r.space.Dir
-	env := append([]string{"GOCACHE=" + filepath.Join(work, "cache-"+side)}, r.mark(ctx)...)
+	env := slices.Clone(r.mark(ctx))
 	if of > 1 {
 		flags := strings.TrimSpace(os.Getenv("GOFLAGS") + fmt.Sprintf(" -ldflags=-randlayout=%d", k+1))
 		env = append(env, "GOFLAGS="+flags)

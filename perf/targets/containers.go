@@ -189,15 +189,11 @@ func containersBenched(ctx context.Context, o containerOptions) error {
 	if err != nil {
 		return bare(err)
 	}
-	files, err := parseReports(o.report)
+	r, err := openReportedRun(o.report)
 	if err != nil {
 		return bare(err)
 	}
-	r, err := openRun(stdConsole())
-	if err != nil {
-		return bare(err)
-	}
-	r.files, r.judge, r.headline = files, judgeContainers, report.ScalingHeadline
+	r.judge, r.headline = judgeContainers, report.ScalingHeadline
 	return bare(r.finish(ctx, r.scale(ctx, s, o.image), o.json, report.Scaling(measure.TerminalWidth(os.Stdout))))
 }
 

@@ -1,10 +1,12 @@
 package perfdata
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // What unwinding has to know about an architecture stands in this file. It is named so
@@ -51,15 +53,19 @@ func unwindable(e *elf.File) error {
 // static programs.
 var stubSections = []string{".plt", ".plt.sec", ".plt.got", ".iplt"}
 
-// stubFrames describes the stubs of an object as a linker would. What the linker itself
-// has described goes before it.
+// splitSections hold the functions _init and _fini, of which the C library begins and ends
+// the code in one file each (crti.o, crtn.o) and describes none.
+var splitSections = []string{".init", ".fini"}
+
+// stubFrames describes the stubs of an object as a linker would, and what is as little
+// described. What the linker itself has described goes before it.
 func stubFrames(o *object) (*frameSection, error) {
 	// The frame of a stub is that of the call which led to it, 8 above rsp; the return
 	// address is at its end.
 	cie := []byte{1, 0, 1, 0x78, regRIP, cfaDefCFA, regRSP, wordSize, cfaOffset | regRIP, 1}
 	b := appendFrameEntry(nil, math.MaxUint32, cie)
 	empty := len(b)
-	for _, name := range stubSections {
+	for _, name := range slices.Concat(stubSections, splitSections) {
 		if s := o.elf.Section(name); s == nil || s.Flags&elf.SHF_EXECINSTR == 0 || s.Size > maxFrameSection {
 			continue
 		}
@@ -67,9 +73,15 @@ func stubFrames(o *object) (*frameSection, error) {
 		if err != nil {
 			return nil, err
 		}
+		steps := lazyStubSteps(code)
+		if slices.Contains(splitSections, name) {
+			if steps = splitSteps(code); steps == nil {
+				continue // of another library, which may do anything
+			}
+		}
 		body := binary.LittleEndian.AppendUint64(nil, address)
 		body = binary.LittleEndian.AppendUint64(body, uint64(len(code)))
-		b = appendFrameEntry(b, 0, append(body, lazyStubSteps(code)...))
+		b = appendFrameEntry(b, 0, append(body, steps...))
 	}
 	if len(b) == empty {
 		return nil, nil
@@ -84,6 +96,32 @@ func appendFrameEntry(b []byte, id uint32, body []byte) []byte {
 	return append(b, body...)
 }
 
+// endBranch is the instruction that an indirect jump may lead to where they are checked.
+var endBranch = []byte{0xf3, 0x0f, 0x1e, 0xfa}
+
+// splitForms are how the C libraries begin and end what lies in the splitSections.
+var splitForms = []struct{ begin, end string }{
+	{"\x48\x83\xec\x08", "\x48\x83\xc4\x08\xc3"}, // glibc: sub $8,%rsp; add $8,%rsp; ret
+	{"\x50", "\x58\xc3"},                         // musl: push %rax; pop %rax; ret
+}
+
+// splitSteps are the steps for such a function, or nil if it has none of the forms. Between
+// its begin and its end, one word more is on the stack.
+func splitSteps(code []byte) []byte {
+	rest := bytes.TrimPrefix(code, endBranch)
+	before := len(code) - len(rest)
+	for _, f := range splitForms {
+		middle := len(rest) - len(f.begin) - 1
+		if len(rest) < len(f.begin)+len(f.end) || !bytes.HasPrefix(rest, []byte(f.begin)) || !bytes.HasSuffix(rest, []byte(f.end)) {
+			continue
+		}
+		steps := []byte{cfaAdvanceLoc | byte(before+len(f.begin)), cfaDefCFAOffset, 2 * wordSize, cfaAdvanceLoc4}
+		steps = binary.LittleEndian.AppendUint32(steps, uint32(middle))
+		return append(steps, cfaDefCFAOffset, wordSize)
+	}
+	return nil
+}
+
 // lazyStubSteps are the steps for stubs that bind late (System V ABI for AMD64, section
 // 5.2), which push: the first of 16 bytes one word more on top of the one that led there,
 // at its sixth byte; each other one a word, behind what comes before its jump to the
@@ -94,7 +132,7 @@ func lazyStubSteps(code []byte) []byte {
 		return nil
 	}
 	pushed := byte(11) // jmp, 6 bytes; push, 5
-	if string(code[16:20]) == "\xf3\x0f\x1e\xfa" {
+	if bytes.HasPrefix(code[16:], endBranch) {
 		pushed = 9 // endbr64, 4 bytes; push, 5
 	}
 	return []byte{

@@ -142,3 +142,40 @@ func lazyStubSteps(code []byte) []byte {
 		opLit0 + 15, opAnd, opLit0 + pushed, opGe, opLit0 + 3, opShl, opPlus,
 	}
 }
+
+// span is the part of a function's code, from one offset to another, in which it is an end.
+func (end goEnd) span(code []byte) (from, to int) {
+	if !end.switches {
+		for _, instruction := range end.after {
+			i := bytes.Index(code[from:], []byte(instruction))
+			if i < 0 {
+				return 0, 0
+			}
+			from += i + len(instruction)
+		}
+		return from, len(code)
+	}
+	if from = loadsStackPointer(code); from < 0 {
+		return 0, 0
+	}
+	if n := loadsStackPointer(code[from:]); n >= 0 {
+		return from, from + n // back to the stack of the callers
+	}
+	return from, len(code)
+}
+
+// loadsStackPointer is the offset behind the first instruction that gives rsp another value:
+// mov n(register),%rsp, as Go's runtime has it, or mov register,%rsp; -1: there is none.
+func loadsStackPointer(code []byte) int {
+	for i := 0; i+4 <= len(code); i++ {
+		rex, op, modrm := code[i], code[i+1], code[i+2]
+		switch {
+		case rex&0xfe != 0x48:
+		case op == 0x8b && modrm&0xf8 == 0x60 && modrm != 0x64: // in memory, a byte away from a register
+			return i + 4
+		case op == 0x89 && modrm&0xc7 == 0xc4:
+			return i + 3
+		}
+	}
+	return -1
+}

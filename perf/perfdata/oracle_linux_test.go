@@ -207,6 +207,8 @@ func (c *comparison) add(t *testing.T, data string) {
 			c.chains++
 			if d.chainAgrees() {
 				c.chainsAgreed++
+			} else {
+				t.Logf("%s: the frame pointers lead to %x:\n%s", c.name, d.chain(), sideBySide(o, p))
 			}
 		}
 		classes[i] = c.symbols.difference(o, p)
@@ -289,6 +291,9 @@ func (c *comparison) judge(t *testing.T) {
 	t.Logf("%s: %d samples, %.2f %% of the weight equal, %d walks as the second opinion has them, asked of gdb %v; %s", c.name, c.samples, 100*share, c.agreed, c.settled, classText(c.classes, c.all))
 	if c.chains > 0 {
 		t.Logf("%s: %d of %d walks have the callers that the frame pointers lead to", c.name, c.chainsAgreed, c.chains)
+		if float64(c.chainsAgreed) < leastEqual*float64(c.chains) {
+			t.Errorf("%s: fewer than %.1f %% have", c.name, 100*leastEqual)
+		}
 	}
 	if share < leastEqual {
 		t.Errorf("%s: %.2f %% of the weight has perf script's stack, want %.1f %%", c.name, 100*share, 100*leastEqual)

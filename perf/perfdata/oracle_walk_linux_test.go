@@ -23,9 +23,17 @@ type secondWalk struct {
 
 func newSecondWalk(t testing.TB) *secondWalk { return &secondWalk{t, map[string]*secondFile{}} }
 
+// Functions of Go whose callers are on another stack, or which have none: what Go's own
+// tracebacks treat so.
+var (
+	secondRoots    = map[string]bool{"runtime.rt0_go": true, "runtime.goexit": true, "runtime.clone": true}
+	secondSwitches = map[string]bool{"runtime.morestack": true, "runtime.mcall": true, "runtime.systemstack": true}
+)
+
 // A secondFile is a file with its functions' entries.
 type secondFile struct {
 	progs   []*elf.Prog
+	ends    []oracleSymbol // where stacks of Go end
 	split   []addressRange // code of which nothing tells
 	entries delve.FrameDescriptionEntries
 	rules   map[uint64]*secondRule
@@ -47,6 +55,12 @@ func (w *secondWalk) file(path string) *secondFile {
 		return f
 	}
 	f.progs = e.Progs
+	symbols, _ := e.Symbols()
+	for _, s := range symbols {
+		if name := strings.TrimSuffix(s.Name, ".abi0"); secondRoots[name] || secondSwitches[name] {
+			f.ends = append(f.ends, oracleSymbol{name, s.Value, s.Value + s.Size})
+		}
+	}
 	for _, name := range []string{".init", ".fini"} {
 		if s := e.Section(name); s != nil {
 			f.split = append(f.split, addressRange{s.Addr, s.Addr + s.Size})
@@ -134,6 +148,9 @@ func (w *secondWalk) walk(regs registers, stack memory, find func(uint64) *mappi
 		ips = append(ips, ip)
 		f := w.file(m.image.path)
 		r, pc := f.rule(ip - m.start + m.offset)
+		if i := slices.IndexFunc(f.ends, func(s oracleSymbol) bool { return pc >= s.start && pc < s.end }); i >= 0 && len(ips) > 1 {
+			return ips, secondRoots[f.ends[i].name]
+		}
 		if r == nil && f.undescribed(pc) && w.returnsToCall(&regs, stack, find) {
 			ip = regs[regRIP] - 1
 			continue
@@ -244,10 +261,17 @@ func (d *oracleDump) chain() (ips []uint64) {
 }
 
 // chainAgrees reports whether the chain of frame pointers has the walk's callers; without
-// the first of them where a function has not made its frame yet, or makes none.
+// the first of them where a function has not made its frame yet, or makes none, and without
+// the last, as what a thread begins with makes none.
 func (d *oracleDump) chainAgrees() bool {
 	chain, callers := d.chain(), d.ips[1:]
-	return slices.Equal(chain, callers) || len(callers) > 0 && slices.Equal(chain, callers[1:])
+	missing := len(callers) - len(chain)
+	for first := range min(2, missing+1) {
+		if missing-first <= 1 && slices.Equal(chain, callers[first:first+len(chain)]) {
+			return true
+		}
+	}
+	return false
 }
 
 // step makes the registers those of the caller. bias is what is added to the addresses of

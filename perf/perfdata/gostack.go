@@ -32,7 +32,7 @@ type goEnd struct {
 func goEndFrames(o *object) (*frameSection, error) {
 	t, err := readGoTable(o)
 	if t == nil || err != nil {
-		return nil, nil // whoever looks for names tells what is wrong
+		return nil, err
 	}
 	cie := []byte{1, 0, 1, 0x78, regRIP, cfaDefCFA, regRSP, wordSize, cfaUndefined, regRIP}
 	b := appendFrameEntry(nil, math.MaxUint32, cie)

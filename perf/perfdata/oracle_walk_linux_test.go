@@ -389,14 +389,14 @@ func relocated(e *elf.File, slot uint64) string {
 		return ""
 	}
 	for _, s := range e.Sections {
-		if s.Type != elf.SHT_RELA {
+		if s.Type != elf.SHT_RELA { //nolint:misspell // ELF's name for relocations with addends
 			continue
 		}
 		data, err := s.Data()
 		if err != nil {
 			return ""
 		}
-		for ; len(data) >= 24; data = data[24:] { // Elf64_Rela: where, symbol and type, addend
+		for ; len(data) >= 24; data = data[24:] { // where, symbol and type, addend
 			symbol := int(binary.LittleEndian.Uint32(data[12:]))
 			if binary.LittleEndian.Uint64(data) == slot && symbol > 0 && symbol <= len(symbols) {
 				return symbols[symbol-1].Name

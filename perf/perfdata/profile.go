@@ -191,7 +191,26 @@ func (c *collector) notes(b *builder) []string {
 	if n := c.result.Throttled; n > 0 {
 		out = append(out, fmt.Sprintf("the kernel held samples back %d times, as they took it too long", n))
 	}
+	if n := c.incomplete; n > 0 {
+		out = append(out, fmt.Sprintf("%d samples have no callers of the program: the kernel left them for later, and they never came", n))
+	}
+	out = append(out, c.unwindNotes()...)
 	return append(out, c.imageNotes(b)...)
+}
+
+// unwindNotes says of which files the unwind information could not be read, or was broken
+// where a stack led: the walks that met it go by the frame pointer, or have ended.
+func (c *collector) unwindNotes() []string {
+	var out []string
+	for _, i := range c.world.images.all {
+		if i.tableErr != nil && len(out) < maxImageNotes {
+			out = append(out, fmt.Sprintf("not all unwind information of %s could be read: %v", i.path, i.tableErr))
+		}
+	}
+	if c.walker.fault != nil {
+		out = append(out, fmt.Sprintf("unwind information that a stack led to is broken: %v", c.walker.fault))
+	}
+	return out
 }
 
 // walkNotes says why walks through dumped stacks have ended before the root, where that

@@ -102,6 +102,7 @@ func newCollector(o Options) *collector {
 
 // finish turns what was collected into a profile.
 func (c *collector) finish(s *session) (*Recording, error) {
+	c.endDeferred()
 	r := c.result
 	r.Lost = max(s.lostRecords, s.lostSamples)
 	r.Throttled, r.Records = s.throttled, s.records

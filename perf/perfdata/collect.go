@@ -37,6 +37,8 @@ type collector struct {
 	space  *space            // of the sample's process
 	waits  map[uint32]wait   // threads that are off the CPU; nil: not asked for
 
+	counters map[counterKey]uint64 // what each event of a group had counted at its last sample
+
 	chained       bool   // the sample's call chain has addresses
 	cookie        uint64 // what the rest of the sample's call chain comes with; 0: it is whole
 	deferred      map[deferredKey][]deferredSample
@@ -82,12 +84,15 @@ func (c *collector) takeSample(s *session, r record) {
 		s.faults.add(r.offset, "a sample is of no event that the recording has")
 		return
 	}
-	if !c.wanted(e) {
+	if !c.wanted(e) && !e.group() {
 		return
 	}
 	x := &c.sample
 	if err := x.parse(e, r.body()); err != nil {
 		s.faults.add(r.offset, "%v", err)
+		return
+	}
+	if e.group() && !c.grouped(s, x) {
 		return
 	}
 	t := c.world.thread(x.pid, x.tid)

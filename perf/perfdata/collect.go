@@ -36,6 +36,7 @@ type collector struct {
 	caller map[callKey]int32 // what callerSite found
 	space  *space            // of the sample's process
 	waits  map[uint32]wait   // threads that are off the CPU; nil: not asked for
+	unread int64             // samples of switches whose payload has another form
 
 	counters map[counterKey]uint64 // what each event of a group had counted at its last sample
 

@@ -191,6 +191,9 @@ func (c *collector) notes(b *builder) []string {
 	if n := c.result.Throttled; n > 0 {
 		out = append(out, fmt.Sprintf("the kernel held samples back %d times, as they took it too long", n))
 	}
+	if n := c.unread; n > 0 {
+		out = append(out, fmt.Sprintf("%d samples of switches say in a form that is not known here which thread goes on, and are left out; record with -e context-switches --switch-events", n))
+	}
 	if n := c.incomplete; n > 0 {
 		out = append(out, fmt.Sprintf("%d samples have no callers of the program: the kernel left them for later, and they never came", n))
 	}

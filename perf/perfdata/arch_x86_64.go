@@ -6,10 +6,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
-// What unwinding has to know about an architecture stands in this file. It is named so
+// What has to be known about an architecture stands in this file. It is named so
 // that no system leaves it out: a recording of x86-64 is read anywhere.
 
 // The DWARF numbers of the registers that unwinding treats by name (System V ABI for
@@ -33,6 +34,37 @@ const allRegisters = 1<<numRegisters - 1
 // pointer. Such code may have changed every other one, and nothing says where they went.
 const framePointerLeaves = 1<<regRBP | 1<<regRSP | 1<<regRIP
 
+// abi64 marks registers of a thread that runs in 64-bit mode (PERF_SAMPLE_REGS_ABI_64).
+const abi64 = 2
+
+// perfRegisters are the numbers of x86-64's registers in a sample's mask (the kernel's
+// asm/perf_regs.h), by DWARF's numbers.
+var perfRegisters = [17]uint8{0: 0, 1: 3, 2: 2, 3: 1, 4: 4, 5: 5, 6: 6, 7: 7, 8: 16, 9: 17, 10: 18, 11: 19, 12: 20, 13: 21, 14: 22, 15: 23, 16: 8}
+
+// unwinds reports whether the stacks of an architecture are unwound, by its name from
+// uname(2). A recording that does not tell is taken as one of x86-64.
+func unwinds(arch string) bool { return arch == "" || arch == "x86_64" }
+
+// userRegisters puts the registers of a sample in DWARF's order. It fails where the mask
+// leaves out those that every stack needs.
+func userRegisters(mask uint64, values []byte) (r registers, ok bool) {
+	for dwarf, perf := range perfRegisters {
+		bit := uint64(1) << perf
+		if mask&bit == 0 {
+			if dwarf == regRSP || dwarf == regRIP {
+				return r, false
+			}
+			continue
+		}
+		at := 8 * bits.OnesCount64(mask&(bit-1))
+		if at+8 > len(values) {
+			return r, false
+		}
+		r[dwarf] = order.Uint64(values[at:])
+	}
+	return r, true
+}
+
 // unwindable says why the stacks of an object cannot be unwound, or nil. On arm64 a stack
 // dump would need 33 registers and the mask of the pointer authentication, which
 // [registers] do not hold; there perf's own frame-pointer chains are what is read.
@@ -46,6 +78,25 @@ func unwindable(e *elf.File) error {
 		return fmt.Errorf("%v is not linked: its unwind tables have no addresses yet", e.Type)
 	}
 	return nil
+}
+
+// signalReturns are what the C libraries and Go end a signal handler with: the number of
+// the system call rt_sigreturn, in one of two encodings, and the call.
+var signalReturns = [][]byte{
+	{0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05}, // mov $15,%rax; syscall
+	{0xb8, 15, 0, 0, 0, 0x0f, 0x05},             // mov $15,%eax; syscall
+}
+
+// longestSignalReturn is the length of the longer one.
+const longestSignalReturn = 9
+
+func isSignalReturn(code []byte) bool {
+	for _, s := range signalReturns {
+		if bytes.HasPrefix(code, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // stubSections hold the stubs through which calls to other objects go. GNU ld describes
@@ -142,6 +193,10 @@ func lazyStubSteps(code []byte) []byte {
 		opLit0 + 15, opAnd, opLit0 + pushed, opGe, opLit0 + 3, opShl, opPlus,
 	}
 }
+
+// threadBegins are the instructions behind which a new thread of Go runs, in the function
+// that makes it: the system call, and the return of the thread that has made it.
+var threadBegins = []string{"\x0f\x05", "\xc3"}
 
 // span is the part of a function's code, from one offset to another, in which it is an end.
 func (end goEnd) span(code []byte) (from, to int) {

@@ -12,9 +12,9 @@ import (
 // goEnds are the functions of Go's runtime at which a stack ends, though what the linker
 // writes of x86-64 has a caller for them: what lies there is left over from other calls.
 var goEnds = map[string]goEnd{
-	"runtime.rt0_go":      {},                                    // what the system starts
-	"runtime.goexit":      {},                                    // what a goroutine begins with
-	"runtime.clone":       {after: []string{"\x0f\x05", "\xc3"}}, // a thread: behind the system call and the parent's return
+	"runtime.rt0_go":      {},                    // what the system starts
+	"runtime.goexit":      {},                    // what a goroutine begins with
+	"runtime.clone":       {after: threadBegins}, // what a thread begins with
 	"runtime.morestack":   {switches: true},
 	"runtime.mcall":       {switches: true},
 	"runtime.systemstack": {switches: true},

@@ -244,6 +244,8 @@ func (c *collector) imageNotes(b *builder) []string {
 		}
 		why := "it has no symbols there"
 		switch {
+		case i.object != nil && i.object.elf.Section(".gnu_debugdata") != nil:
+			why = "its symbols lie in .gnu_debugdata, compressed by xz, which is not read here; install its debug information"
 		case errors.Is(i.err, fs.ErrNotExist):
 			why = "the file is not here"
 		case i.err != nil:

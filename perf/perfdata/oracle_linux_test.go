@@ -104,6 +104,7 @@ func TestAgainstPerfScript(t *testing.T) {
 			command := s.build(t, dir)
 			for _, graph := range s.graphs {
 				c := newComparison(s.name + ", " + graph)
+				c.chained = s.name == "Go"
 				for range maxRecordings {
 					c.add(t, recorded(t, dir, command, "-e", "cpu-clock", "-F", "9000", "--call-graph", graph))
 					if c.samples >= leastSamples {
@@ -122,6 +123,19 @@ type oneSample struct {
 	time   uint64
 	period int64
 	frames []oracleFrame
+	dump   *oracleDump // of ours alone; nil: there is none
+}
+
+// An oracleDump is a stack that was dumped, with what was made of it.
+type oracleDump struct {
+	regs  registers
+	stack []byte
+	maps  []mapping
+	// ips are the addresses of the walk, and second those of the second opinion; whether
+	// either got to what a thread begins with.
+	ips, second      []uint64
+	root, secondRoot bool
+	by               *secondWalk
 }
 
 type oracleFrame struct {
@@ -142,6 +156,11 @@ func (f oracleFrame) caller() bool { return (f.address+1)%pageSize == f.ip%pageS
 // no call before it, but of walks through dumps perf shows all callers one byte before.
 func (f oracleFrame) handlerReturn() bool { return (f.address-1)%pageSize == f.ip%pageSize }
 
+// agreed reports whether the second opinion is the same as the walk.
+func (d *oracleDump) agreed() bool {
+	return d.root == d.secondRoot && slices.Equal(d.ips, d.second)
+}
+
 // leastEqual is the share of the weight that has to have perf's stack, and leastSamples
 // how many it is taken of: one of them is to be a tenth of a percent at most.
 const (
@@ -154,12 +173,17 @@ type comparison struct {
 	name           string
 	symbols        *oracleSymbols
 	samples        int
+	agreed         int   // samples on which the second opinion is the same
 	all, of, equal int64 // weight; of: without what perf is known to have wrong
 	classes        map[string]int64
+	chained        bool // the program keeps frame pointers everywhere
+	// chains is how many walks were held against the frame pointers.
+	chains, chainsAgreed int
+	settled              map[string]int // samples that gdb was asked about, by class
 }
 
 func newComparison(name string) *comparison {
-	return &comparison{name: name, symbols: newOracleSymbols(), classes: map[string]int64{}}
+	return &comparison{name: name, symbols: newOracleSymbols(), classes: map[string]int64{}, settled: map[string]int{}}
 }
 
 // add compares the samples of a recording.
@@ -170,25 +194,93 @@ func (c *comparison) add(t *testing.T, data string) {
 	if len(ours) != len(theirs) {
 		t.Fatalf("%s: %d samples, perf script has %d", c.name, len(ours), len(theirs))
 	}
+	classes := make([]string, len(ours))
 	for i, o := range ours {
 		p := theirs[i]
 		if o.tid != p.tid || o.time != p.time || o.period != p.period {
 			t.Fatalf("%s: sample %d is of thread %d at %d, period %d; perf script has %d at %d, %d", c.name, i, o.tid, o.time, o.period, p.tid, p.time, p.period)
 		}
-		c.samples++
-		c.all += o.period
-		class := c.symbols.difference(o, p)
-		if class == "" {
-			c.equal += o.period
-		} else {
-			c.classes[class] += o.period
+		if o.dump != nil && o.dump.agreed() {
+			c.agreed++
 		}
-		if !perfIsWrong[class] {
-			c.of += o.period
+		if d := o.dump; c.chained && d != nil && len(d.ips) > 0 && strings.HasSuffix(d.find(d.ips[0]).image.path, "program") {
+			c.chains++
+			if d.chainAgrees() {
+				c.chainsAgreed++
+			} else {
+				t.Logf("%s: the frame pointers lead to %x:\n%s", c.name, d.chain(), sideBySide(o, p))
+			}
 		}
-		if class == otherDifference {
-			t.Logf("%s: sample of thread %d at %d:\n%s", c.name, o.tid, o.time, sideBySide(o, p))
+		classes[i] = c.symbols.difference(o, p)
+	}
+	c.settle(t, ours, theirs, classes)
+	for i, o := range ours {
+		c.count(o, classes[i])
+		if classes[i] == otherDifference {
+			t.Logf("%s: sample of thread %d at %d:\n%s", c.name, o.tid, o.time, sideBySide(o, theirs[i]))
 		}
+	}
+}
+
+// count adds a sample of a class.
+func (c *comparison) count(o oneSample, class string) {
+	c.samples++
+	c.all += o.period
+	if class == "" {
+		c.equal += o.period
+	} else {
+		c.classes[class] += o.period
+	}
+	if class == "" || class == otherDifference {
+		c.of += o.period
+	}
+}
+
+// mostSettled bounds how many samples of each class gdb is asked about. Those on which there
+// is no second opinion are more than some only where something is wrong.
+const mostSettled, mostUnclear = 2, 20
+
+// settle asks gdb: about some samples of which perf is said to have the stack wrong, where
+// gdb must not say otherwise; and about those where there is no second opinion, as the call
+// frame information says nothing of the code. Where gdb finds the walk's addresses, these
+// get the class that they would have with one.
+func (c *comparison) settle(t *testing.T, ours, theirs []oneSample, classes []string) {
+	t.Helper()
+	var ask []int
+	asked := map[string]int{}
+	for i, o := range ours {
+		most := 0
+		switch classes[i] {
+		case perfLosesFrames, perfStrays:
+			most = mostSettled
+		case otherDifference:
+			if o.dump != nil && !o.dump.agreed() {
+				most = mostUnclear
+			}
+		}
+		if asked[classes[i]]+c.settled[classes[i]] < most {
+			asked[classes[i]]++
+			ask = append(ask, i)
+		}
+	}
+	if len(ask) == 0 {
+		return
+	}
+	var dumps []*oracleDump
+	for _, i := range ask {
+		dumps = append(dumps, ours[i].dump)
+	}
+	for n, gdb := range gdbWalks(t, dumps) {
+		i := ask[n]
+		switch agrees := dumps[n].gdbAgrees(gdb); {
+		case !agrees && classes[i] == otherDifference:
+		case !agrees:
+			t.Errorf("%s: sample of thread %d at %d: gdb has the addresses %x\n%s", c.name, ours[i].tid, ours[i].time, gdb, sideBySide(ours[i], theirs[i]))
+		case classes[i] == otherDifference:
+			dumps[n].second, dumps[n].secondRoot = dumps[n].ips, dumps[n].root
+			classes[i] = c.symbols.difference(ours[i], theirs[i])
+		}
+		c.settled[classes[i]]++
 	}
 }
 
@@ -196,13 +288,18 @@ func (c *comparison) add(t *testing.T, data string) {
 func (c *comparison) judge(t *testing.T) {
 	t.Helper()
 	share := float64(c.equal) / float64(max(c.of, 1))
-	t.Logf("%s: %d samples, %.2f %% of the weight equal; %s", c.name, c.samples, 100*share, classText(c.classes, c.all))
-	if share < leastEqual && c.of > c.all/50 { // of Go's programs, perf unwinds none
+	t.Logf("%s: %d samples, %.2f %% of the weight equal, %d walks as the second opinion has them, asked of gdb %v; %s", c.name, c.samples, 100*share, c.agreed, c.settled, classText(c.classes, c.all))
+	if c.chains > 0 {
+		t.Logf("%s: %d of %d walks have the callers that the frame pointers lead to", c.name, c.chainsAgreed, c.chains)
+		if float64(c.chainsAgreed) < leastEqual*float64(c.chains) {
+			t.Errorf("%s: fewer than %.1f %% have", c.name, 100*leastEqual)
+		}
+	}
+	if share < leastEqual {
 		t.Errorf("%s: %.2f %% of the weight has perf script's stack, want %.1f %%", c.name, 100*share, 100*leastEqual)
 	}
-	// Single samples at moments that come once in many recordings are told above.
-	if float64(c.classes[otherDifference]) > (1-leastEqual)*float64(c.all) {
-		t.Errorf("%s: %.2f %% of the weight differs in a way that nobody has looked at", c.name, 100*float64(c.classes[otherDifference])/float64(c.all))
+	if n := c.classes[otherDifference]; n > 0 {
+		t.Errorf("%s: %.2f %% of the weight differs in a way that nobody has looked at", c.name, 100*float64(n)/float64(c.all))
 	}
 }
 
@@ -234,6 +331,9 @@ func sideBySide(o, p oneSample) string {
 		}
 		fmt.Fprintf(&b, "\t%-70.70s | %.90s\n", l, r)
 	}
+	if d := o.dump; d != nil {
+		fmt.Fprintf(&b, "\tthe walk: %x, to the root: %v\n\tthe second: %x, to the root: %v\n", d.ips, d.root, d.second, d.secondRoot)
+	}
 	return b.String()
 }
 
@@ -246,20 +346,25 @@ func ownSamples(t testing.TB, data string) ([]oneSample, *Recording) {
 	}
 	defer func() { _ = f.Close() }()
 	c := newCollector(Options{NoInlined: true, Open: OpenFile})
+	second := newSecondWalk(t)
 	type kept struct {
-		sample
+		oneSample
 		sites []int32
 		ips   []uint64
 	}
 	var all []kept
 	s := newSession(func(s *session, r record) {
-		n := c.result.Samples
+		n, rooted := c.result.Samples, c.result.Walks[WalkedToRoot]
 		c.take(s, r)
-		if c.result.Samples > n {
-			x := &c.sample
-			dumped := x.regsABI != 0 && len(x.stack) > 0
-			all = append(all, kept{sample{tid: x.tid, time: x.time, period: x.period}, slices.Clone(c.sites), shownAddresses(c, dumped)})
+		if c.result.Samples == n {
+			return
 		}
+		x := &c.sample
+		one := oneSample{tid: int(int32(x.tid)), time: x.time, period: int64(x.period)}
+		if x.regsABI == abi64 {
+			one.dump = second.dump(c, c.result.Walks[WalkedToRoot] > rooted)
+		}
+		all = append(all, kept{one, slices.Clone(c.sites), shownAddresses(c)})
 	})
 	c.world.images.facts = &s.facts
 	defer c.world.images.close()
@@ -279,7 +384,7 @@ func ownSamples(t testing.TB, data string) ([]oneSample, *Recording) {
 		if len(k.ips) != len(k.sites) {
 			t.Fatalf("%s: the sample at %d has %d addresses and %d places", data, k.time, len(k.ips), len(k.sites))
 		}
-		one := oneSample{tid: int(int32(k.tid)), time: k.time, period: int64(k.period)}
+		one := k.oneSample
 		for i, id := range k.sites {
 			x := c.stacks.sites[id]
 			f := oracleFrame{ip: k.ips[i], name: unknownName, module: unknownName, address: x.address}
@@ -300,7 +405,8 @@ func ownSamples(t testing.TB, data string) ([]oneSample, *Recording) {
 // shownAddresses are the addresses of the sample's stack as perf script shows them: those
 // of its chain, and behind them those of the walk through a dump. What lies in a file is
 // shown by where it is in that.
-func shownAddresses(c *collector, dumped bool) (out []uint64) {
+func shownAddresses(c *collector) (out []uint64) {
+	dumped := c.sample.regsABI != 0 && len(c.sample.stack) > 0
 	show := func(ip uint64) {
 		if m := c.find(ip); m != nil && m.image.kind != imageJIT && m.image.kind != imageNone {
 			ip += m.offset - m.start

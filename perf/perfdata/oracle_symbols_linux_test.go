@@ -25,8 +25,6 @@ type symbolList struct {
 	all []oracleSymbol
 	// longest bounds how far before an address those begin which cover it.
 	longest uint64
-	// stubs are the sections whose entries have no symbols.
-	stubs []addressRange
 }
 
 type oracleSymbol struct {
@@ -91,11 +89,6 @@ func (l *symbolList) readELF(r io.ReaderAt) {
 			l.all = append(l.all, oracleSymbol{s.Name, s.Value, s.Value + s.Size})
 		}
 	}
-	for _, s := range f.Sections {
-		if strings.HasPrefix(s.Name, ".plt") && s.Type == elf.SHT_PROGBITS {
-			l.stubs = append(l.stubs, addressRange{s.Addr, s.Addr + s.Size})
-		}
-	}
 }
 
 func (l *symbolList) readKernel() {
@@ -158,13 +151,9 @@ func (l *symbolList) starts(name string, address uint64) (out []uint64) {
 }
 
 // names reports whether a name is that of the function at an address of a module: a
-// symbol of it covers the address, or, for the name of a stub, a section of stubs does; or
-// none covers it, and the name says so.
+// symbol of it covers the address, or none does, and the name says so.
 func (o *oracleSymbols) names(module, name string, address uint64) bool {
 	l := o.of(module)
-	if strings.HasSuffix(name, pltSuffix) {
-		return slices.ContainsFunc(l.stubs, func(r addressRange) bool { return address >= r.start && address < r.end })
-	}
 	if name == unknownName {
 		return len(l.around(address)) == 0
 	}
@@ -178,8 +167,8 @@ func (o *oracleSymbols) aliases(module, a, b string, address uint64) bool {
 	return slices.ContainsFunc(l.starts(plainSymbol(a), address), func(s uint64) bool { return slices.Contains(starts, s) })
 }
 
-// namelessPLT is what perf calls an entry of a procedure linkage table whose function has
-// no name.
+// namelessPLT is what perf calls a stub whose function has no name, and what the names of
+// others end with.
 const namelessPLT = "@plt"
 
 // plainSymbol is a name without its version.

@@ -23,6 +23,7 @@ const (
 	walkLost                     // the caller's address is none of mapped text, or its frame is not known
 	walkStuck                    // the caller's frame does not lie above its callee's
 	walkRefused                  // the unwind information is broken; the unwinder's fault says where
+	walkSwitched                 // the callers have another stack, which was not dumped
 	walkTooDeep                  // more than maxFrames
 )
 
@@ -40,6 +41,8 @@ func (e walkEnd) String() string {
 		return "frames do not grow"
 	case walkRefused:
 		return "broken unwind information"
+	case walkSwitched:
+		return "callers on another stack"
 	case walkTooDeep:
 		return "too deep"
 	}
@@ -367,6 +370,9 @@ func (f *frame) applyAny(p *plan, stack memory) (walkEnd, bool) {
 	ra := p.rule.regs[regRIP]
 	switch ra.kind {
 	case ruleUndefined:
+		if p.rule.regs[regRSP].kind == ruleUndefined {
+			return walkSwitched, false
+		}
 		return walkRoot, false
 	case ruleSame:
 		return walkLost, false

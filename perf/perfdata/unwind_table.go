@@ -71,6 +71,13 @@ func loadUnwindTable(o *object, debug ...*object) (*unwindTable, error) {
 		add(d, readDebugFrame)
 	}
 	add(o, stubFrames)
+	ends, err := goEndFrames(o)
+	if err == nil && ends != nil {
+		err = t.override(ends, text)
+	}
+	if err != nil {
+		faults = append(faults, fmt.Errorf("%s: %w", o.path, err))
+	}
 	return t, errors.Join(faults...)
 }
 
@@ -279,6 +286,34 @@ func (t *unwindTable) merge(known int) {
 	all := slices.Concat(old, kept)
 	slices.SortFunc(all, func(a, b fde) int { return cmp.Compare(a.start, b.start) })
 	t.fdes = all
+}
+
+// override indexes the functions of a section in place of what others say of these
+// addresses. What an entry covers of a larger one leaves its two ends.
+func (t *unwindTable) override(s *frameSection, text addressRange) error {
+	before := t.fdes
+	t.fdes = nil
+	err := t.add(s, text)
+	over := t.fdes
+	var all []fde
+	for _, f := range before {
+		end := f.start + f.size
+		for _, o := range over {
+			if o.start < end && o.start+o.size > f.start {
+				if o.start > f.start {
+					all = append(all, fde{f.start, o.start - f.start, f.offset, f.section})
+				}
+				f.start = min(o.start+o.size, end)
+			}
+		}
+		if f.start < end {
+			all = append(all, fde{f.start, end - f.start, f.offset, f.section})
+		}
+	}
+	all = append(all, over...)
+	slices.SortFunc(all, func(a, b fde) int { return cmp.Compare(a.start, b.start) })
+	t.fdes = all
+	return err
 }
 
 // overlaps reports whether f shares an address with one of sorted.

@@ -312,7 +312,7 @@ func TestWalkEndNames(t *testing.T) {
 	if len(seen) != int(walkTooDeep)+1 || seen["walkEnd(0)"] {
 		t.Errorf("names: %v", seen)
 	}
-	if got := (walkTooDeep + 1).String(); got != "walkEnd(7)" {
+	if got := (walkTooDeep + 1).String(); got != "walkEnd(8)" {
 		t.Errorf("unknown: %q", got)
 	}
 }

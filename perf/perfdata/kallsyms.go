@@ -37,9 +37,9 @@ const maxKallsyms = 1 << 28
 // readKallsyms reads what /proc/kallsyms holds, see proc(5): address, type, name and, in
 // brackets, the module. Only code is kept. When all addresses are zero, the kernel hides
 // them from who reads (kernel.kptr_restrict), and the error says so.
-func readKallsyms(r io.Reader) (*kernelSymbols, error) {
-	// Room for those of most kernels: it grows by copying.
-	k := &kernelSymbols{text: make([]byte, 0, 4<<20), code: make([]kernelLine, 0, 1<<17)}
+// room is how long the text may be, for the kernel does not say; else it grows by copying.
+func readKallsyms(r io.Reader, room int) (*kernelSymbols, error) {
+	k := &kernelSymbols{text: make([]byte, 0, room), code: make([]kernelLine, 0, room/32)}
 	lines, hidden := 0, 0
 	err := symbolLines(r, func(line []byte) error {
 		lines++

@@ -88,7 +88,7 @@ func Read(r io.Reader, o Options) (*Recording, error) {
 }
 
 func newCollector(o Options) *collector {
-	im := newImages(o.Open)
+	im := newImages(o.Open, !o.NoInlined)
 	c := &collector{
 		options: o, stacks: newStacks(), walker: newUnwinder(), events: map[string]bool{}, caller: map[callKey]int32{}, counters: map[counterKey]uint64{},
 		world:  newWorld(im, &kernel{images: im}),

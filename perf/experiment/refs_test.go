@@ -262,6 +262,19 @@ func TestBenchPattern(t *testing.T) {
 	}
 }
 
+// Two packages never share a test binary: the one that was built last would be measured for
+// both.
+func TestTestBinary(t *testing.T) {
+	seen := map[string]string{}
+	for _, pkg := range []string{"example.com/a/b_c", "example.com/a_b/c", "example.com/a/b/c", "example.com/a_b_c", "example.com/a__b/c"} {
+		name := testBinary(pkg)
+		if other, ok := seen[name]; ok || strings.ContainsAny(name, `/\`) {
+			t.Errorf("%s of %s is that of %q", name, pkg, other)
+		}
+		seen[name] = pkg
+	}
+}
+
 // goModule makes a module with a benchmark that reports units of its own, and one that
 // fails where broken says so.
 func goModule(t *testing.T, ref string, work int, broken bool) GoModule {

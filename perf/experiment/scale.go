@@ -90,7 +90,7 @@ func (s Scale) Run(ctx context.Context, r *perf.Result) error {
 		x.began = x.Now()
 		err = x.rounds(ctx)
 	}
-	err = errors.Join(err, cleanup(ctx, Runner{Cleanup: x.cleanup}))
+	err = errors.Join(err, Runner{Cleanup: x.cleanup}.Clean(ctx))
 	if u, ok := errors.AsType[*Unavailable](err); ok {
 		err = nil
 		x.exclude(func(*scaleCell) string { return u.Reason })

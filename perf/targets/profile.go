@@ -299,11 +299,11 @@ func debugBuild(s suite.Suite) []string {
 func (p *profiling) prerequisite(ctx context.Context, step suite.Step, processes experiment.Processes) error {
 	p.status.Announce(step.Name + ": " + step.Command.String())
 	r := processes.Runner(step)
-	if err := r.Setup(ctx); err != nil {
-		return fmt.Errorf("%s: %w", step.Name, err)
+	err := r.Setup(ctx)
+	if err == nil {
+		_, err = r.Run(ctx)
 	}
-	_, err := r.Run(ctx)
-	if err = errors.Join(err, r.Cleanup(ctx)); err != nil {
+	if err = errors.Join(err, r.Clean(ctx)); err != nil {
 		return fmt.Errorf("%s: %w", step.Name, err)
 	}
 	return nil
@@ -316,7 +316,7 @@ func (p *profiling) workload(ctx context.Context, step suite.Step, processes exp
 		return p.watched(ctx, step, processes)
 	}
 	r := processes.Runner(step)
-	defer func() { err = errors.Join(err, r.Cleanup(ctx)) }()
+	defer func() { err = errors.Join(err, r.Clean(ctx)) }()
 	if err := r.Setup(ctx); err != nil {
 		return fmt.Errorf("%s: %w", step.Name, err)
 	}

@@ -149,6 +149,11 @@ func TestCompareRefs(t *testing.T) {
 	}
 	c.run(t, "compareRefs", "HEAD", "HEAD", "-rebuilds=-1").want(t, perf.ExitUsage, "-rebuilds=-1")
 	c.run(t, "compareRefs", "HEAD", "HEAD", "-workload=BenchmarkNone").want(t, perf.ExitFailure, "nothing was compared")
+	beside := c.run(t, "compareRefs", "fast", "fast", "-workload=count,BenchmarkNone", "-budget=1s")
+	beside.want(t, perf.ExitFailure, "BenchmarkNone begins the name of no Go benchmark")
+	if !strings.Contains(beside.stdout, "Nothing was compared.") {
+		t.Errorf("a benchmark that is not there was found out after measuring:\n%s", beside.stdout)
+	}
 }
 
 func TestRegressions(t *testing.T) {

@@ -180,7 +180,7 @@ func (t *triage) workload(ctx context.Context, step suite.Step, processes experi
 		return perf.Usagef("%s watches a folder: profile -workload='%s' shows where its time goes, and benchHotReload how long its stages take", step.Name, step.Name)
 	}
 	r := engine.Runners(processes)(step)
-	defer func() { err = errors.Join(err, cleanRunner(ctx, r)) }()
+	defer func() { err = errors.Join(err, r.Clean(ctx)) }()
 	if r.Setup != nil {
 		if err := r.Setup(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.Name, err)
@@ -199,13 +199,6 @@ func (t *triage) workload(ctx context.Context, step suite.Step, processes experi
 	}
 	t.about.Diagnose()
 	return nil
-}
-
-func cleanRunner(ctx context.Context, r experiment.Runner) error {
-	if r.Cleanup == nil {
-		return nil
-	}
-	return r.Cleanup(context.WithoutCancel(ctx))
 }
 
 // describe says what is looked at, and where.

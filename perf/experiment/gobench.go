@@ -230,8 +230,13 @@ const (
 )
 
 // iterations are how many times a run repeats the operation. The number is the same for
-// both sides and fixed beforehand: what is repeated more often is faster for it.
-func (o BenchmarkOptions) iterations(perOp float64) int {
+// both sides and fixed beforehand: what is repeated more often is faster for it. Where both
+// failed at the first look, nobody knows how long it takes: then it is one.
+func (o BenchmarkOptions) iterations(before, after goBenchmark) int {
+	if before.failed && after.failed {
+		return 1
+	}
+	perOp := max(before.perOp, after.perOp)
 	length := min(max(o.Budget/benchRuns, leastBenchRun), mostBenchRun)
 	n := length.Seconds() / max(perOp, 1e-10)
 	return int(min(max(math.Ceil(n), 1), 1e9))
@@ -267,7 +272,7 @@ func Benchmarks(ctx context.Context, older, newer GoModule, o BenchmarkOptions, 
 			fresh = append(fresh, n.title(module))
 			continue
 		}
-		iterations := o.iterations(max(b.perOp, n.perOp))
+		iterations := o.iterations(b, n)
 		pairings = append(pairings, Pairing{
 			Workload: n.title(module), Command: append(benchArgs(n.binary, 1), n.flags(iterations)...), Benchmark: true, Budget: o.Budget, Builds: 1,
 			Old: older.arm(b, iterations, o.Aliases), New: newer.arm(n, iterations, o.Aliases),

@@ -275,6 +275,25 @@ func TestTestBinary(t *testing.T) {
 	}
 }
 
+// TestIterations: a run takes a hundredth of the budget, and one operation where nobody knows
+// how long it takes.
+func TestIterations(t *testing.T) {
+	o := BenchmarkOptions{Budget: 20 * time.Second}
+	for _, tc := range []struct {
+		before, after goBenchmark
+		want          int
+	}{
+		{goBenchmark{perOp: 1e-3}, goBenchmark{perOp: 2e-3}, 100},
+		{goBenchmark{perOp: 1e-3}, goBenchmark{failed: true}, 200},
+		{goBenchmark{}, goBenchmark{}, 1e9},
+		{goBenchmark{failed: true}, goBenchmark{failed: true}, 1},
+	} {
+		if got := o.iterations(tc.before, tc.after); got != tc.want {
+			t.Errorf("%+v and %+v: %d, want %d", tc.before, tc.after, got, tc.want)
+		}
+	}
+}
+
 // goModule makes a module with a benchmark that reports units of its own, and one that
 // fails where broken says so.
 func goModule(t *testing.T, ref string, work int, broken bool) GoModule {

@@ -10,10 +10,11 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// isFolded reports whether what the head shows is folded stacks: each line ends in a
-// number behind a blank, and none is indented, as the frames of perf script are.
+// isFolded reports whether what the head shows is folded stacks: lines end in a number
+// behind a blank, and none is indented, as the frames of perf script are. A line of frames
+// without a good number is a fault of such a file, as long as most have one.
 func isFolded(head []byte) bool {
-	met := 0
+	met, bad := 0, 0
 	for line := range bytes.Lines(head) {
 		if line[len(line)-1] != '\n' && met > 0 {
 			break // it may have been cut
@@ -25,12 +26,16 @@ func isFolded(head []byte) bool {
 		if line[0] == ' ' || line[0] == '\t' {
 			return false
 		}
-		if _, _, ok := cutWeight(line); !ok {
+		switch _, _, ok := cutWeight(line); {
+		case ok:
+			met++
+		case bytes.IndexByte(line, ';') > 0:
+			bad++
+		default:
 			return false
 		}
-		met++
 	}
-	return met > 0
+	return met > bad
 }
 
 // cutWeight takes the number at the end of a line off. Fractions are rounded.

@@ -190,6 +190,21 @@ func TestFoldedRoundTrip(t *testing.T) {
 	}
 }
 
+// TestFoldedWithFaults: a bad line near the head does not make a file of folded stacks another
+// one, whose lines would all be read as something else.
+func TestFoldedWithFaults(t *testing.T) {
+	for _, bad := range []string{"a;b nan", "a;b 1e300", "a;b"} {
+		p, report, err := Read(strings.NewReader(bad+"\na;b 7\na;c 5\n"), "in", Options{})
+		if err != nil {
+			t.Errorf("%q: %v", bad, err)
+			continue
+		}
+		if got := FoldProfile(p, 0); report.Format != Folded || report.Faulty != 1 || got["a;b"] != 7 || got["a;c"] != 5 {
+			t.Errorf("%q: %s with %d faults, %v", bad, report.Format, report.Faulty, got)
+		}
+	}
+}
+
 // TestFoldedQuirks reads what programs of the kind write.
 func TestFoldedQuirks(t *testing.T) {
 	p, report := readText(t, "main (a.c);make (a.c);; 4\nmain (a.c);make (a.c); 1.6\n", Options{})

@@ -67,14 +67,24 @@ func checkAgainstDelve(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	theirs := delveEntries(t, table)
-	if len(table.fdes) == 0 || len(table.fdes) > len(theirs) {
-		t.Fatalf("%d functions, and Delve has %d", len(table.fdes), len(theirs))
+	type entryID struct{ section, offset uint32 }
+	entries := map[entryID]bool{} // a function around an end of Go's stacks is there in parts
+	for _, f := range table.fdes {
+		if table.sections[f.section].name != goEndSection {
+			entries[entryID{f.section, f.offset}] = true
+		}
+	}
+	if len(entries) == 0 || len(entries) > len(theirs) {
+		t.Fatalf("%d functions, and Delve has %d", len(entries), len(theirs))
 	}
 	rows, different := 0, 0
 	for i := range table.fdes {
 		s, f, err := table.function(i)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if s.name == goEndSection {
+			continue // it says otherwise than the file
 		}
 		entry, err := theirs.FDEForPC(f.start)
 		if err != nil {
@@ -108,6 +118,9 @@ func delveEntries(t *testing.T, table *unwindTable) delve.FrameDescriptionEntrie
 	t.Helper()
 	var all delve.FrameDescriptionEntries
 	for _, s := range table.sections {
+		if s.name == goEndSection {
+			continue
+		}
 		address := s.bases.section
 		if s.debug {
 			address = 0

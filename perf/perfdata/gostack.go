@@ -27,6 +27,9 @@ type goEnd struct {
 	after    []string // behind these instructions; nothing: everywhere
 }
 
+// goEndSection is the name of what is made here.
+const goEndSection = "ends of Go's stacks"
+
 // goEndFrames describes the goEnds of an object: there the return address is not defined,
 // and, where the stack was switched, the stack pointer neither. nil: it is not of Go.
 func goEndFrames(o *object) (*frameSection, error) {
@@ -65,7 +68,7 @@ func goEndFrames(o *object) (*frameSection, error) {
 	if len(b) == empty {
 		return nil, nil
 	}
-	return &frameSection{name: "ends of Go's stacks", debug: true, data: b}, nil
+	return &frameSection{name: goEndSection, debug: true, data: b}, nil
 }
 
 // maxEndCode bounds the code of one such function; they have some hundred bytes.

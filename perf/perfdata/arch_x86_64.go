@@ -108,6 +108,9 @@ var stubSections = []string{".plt", ".plt.sec", ".plt.got", ".iplt"}
 // the code in one file each (crti.o, crtn.o) and describes none.
 var splitSections = []string{".init", ".fini"}
 
+// stubSection is the name of what is made here.
+const stubSection = "call stubs"
+
 // stubFrames describes the stubs of an object as a linker would, and what is as little
 // described. What the linker itself has described goes before it.
 func stubFrames(o *object) (*frameSection, error) {
@@ -137,7 +140,7 @@ func stubFrames(o *object) (*frameSection, error) {
 	if len(b) == empty {
 		return nil, nil
 	}
-	return &frameSection{name: "call stubs", debug: true, data: b}, nil
+	return &frameSection{name: stubSection, debug: true, data: b}, nil
 }
 
 // appendFrameEntry appends an entry in the form of .debug_frame.

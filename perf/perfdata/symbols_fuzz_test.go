@@ -266,8 +266,9 @@ func FuzzGoTable(f *testing.F) {
 	for _, data := range seeds(f) {
 		f.Add(data, uint64(0x401000))
 	}
+	file := seedELF(f)
 	f.Fuzz(func(t *testing.T, data []byte, addr uint64) {
-		o, err := openObject("fuzz", memoryFile{bytes.NewReader(seedELF(t))})
+		o, err := openObject("fuzz", memoryFile{bytes.NewReader(file)})
 		if err != nil {
 			t.Fatal(err)
 		}

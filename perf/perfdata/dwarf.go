@@ -22,8 +22,8 @@ type dwarfData struct {
 	spans spans        // which unit an address belongs to
 	alt   *dwarfData   // what several files share (dwz(1)); nil: nothing
 
-	// budget is what may still be spent, see spend.
-	budget atomic.Int64
+	// budget is what may still be spent, see spend; room what may still be kept, see keep.
+	budget, room atomic.Int64
 
 	mu     sync.Mutex
 	tables map[abbreviationsKey]*abbreviations
@@ -45,6 +45,24 @@ var errBudget = errors.New("takes far more steps than a file of its size should:
 func (d *dwarfData) spend(n uint64) error {
 	if d.budget.Add(-int64(min(n, 1<<40))) < 0 {
 		return errBudget
+	}
+	return nil
+}
+
+// What is kept of a file, with every function and line of it read, is about as large as its
+// debug information. A file that is made to take more, as by functions that all have the
+// same long list of ranges, runs out of its room.
+const (
+	roomFactor = 8
+	roomLeast  = 64 << 20
+)
+
+var errRoom = errors.New("takes far more memory than a file of its size should: the rest is not read")
+
+// keep takes bytes that will be kept off the room.
+func (d *dwarfData) keep(n int) error {
+	if d.room.Add(-int64(n)) < 0 {
+		return errRoom
 	}
 	return nil
 }
@@ -90,6 +108,7 @@ func newDWARF(open func(name string) *dwarfSection) (*dwarfData, error) {
 		total += (*p.to).size
 	}
 	d.budget.Store(int64(budgetFactor*min(total, maxSection) + budgetLeast))
+	d.room.Store(int64(roomFactor*min(total, maxSection) + roomLeast))
 	err := d.findUnits()
 	return d, errors.Join(err, d.findAddresses(open("aranges")))
 }
@@ -258,7 +277,7 @@ func (d *dwarfData) unitAt(offset uint64) (int, bool) {
 
 // unitOf finds the unit that an address belongs to; nil: none.
 func (d *dwarfData) unitOf(addr uint64) *dwarfUnit {
-	i, _, ok := d.spans.find(addr)
+	i, ok := d.spans.find(addr)
 	if !ok {
 		return nil
 	}

@@ -21,6 +21,12 @@ type dwarfFunction struct {
 	spans       spans
 }
 
+// functionSize and inlinedSize are what the two take in memory, without their ranges.
+const (
+	functionSize = 80
+	inlinedSize  = 24
+)
+
 // A dwarfInlined is a function that the compiler has copied into another.
 type dwarfInlined struct {
 	origin             uint64 // the entry of the function; the highest bit: in the file that several share
@@ -74,7 +80,7 @@ func (u *dwarfUnit) function(addr uint64) *dwarfFunction {
 }
 
 func (l *dwarfFunctions) find(addr uint64) *dwarfFunction {
-	i, _, ok := l.spans.find(addr)
+	i, ok := l.spans.find(addr)
 	if !ok {
 		return nil
 	}
@@ -174,6 +180,10 @@ func (w *functionWalk) function(b *dwarfBuffer, a *abbreviation, at uint64) (ski
 	}
 	code := len(w.list) > before
 	if code {
+		if err := u.data.keep(functionSize); err != nil {
+			w.list = w.list[:before]
+			return false, err
+		}
 		w.found = append(w.found, [2]uint64{at, u.first + uint64(b.pos)})
 	}
 	if !a.children {
@@ -300,6 +310,10 @@ func (w *inlineWalk) inlined(b *dwarfBuffer, a *abbreviation, parent int32) (int
 	var err error
 	if w.list, err = u.rangesOf(e, index, w.list); err != nil {
 		w.list = w.list[:before] // of one that is not kept
+		return 0, err
+	}
+	if err := u.data.keep(inlinedSize); err != nil {
+		w.list = w.list[:before]
 		return 0, err
 	}
 	x := dwarfInlined{origin: noOrigin, callFile: smallNumber(e.callFile.n), callLine: smallNumber(e.callLine.n), parent: parent}

@@ -38,6 +38,12 @@ type lineFile struct {
 	dir  uint64
 }
 
+// What a file and a directory take in memory, without their names.
+const (
+	lineFileSize   = 24
+	dwarfValueSize = 16
+)
+
 // A lineMark is a row, and where the program goes on behind it.
 type lineMark struct {
 	address uint64
@@ -119,6 +125,10 @@ func (t *lineTable) read(offset uint64) error {
 	}
 	if b.short || !known {
 		return s.errorf(offset, "the names of files in a table of lines are cut off, or have a form that is not known")
+	}
+	if err := t.unit.data.keep(len(data) + lineFileSize*len(t.files) + dwarfValueSize*len(t.dirs)); err != nil {
+		t.files, t.dirs = nil, nil
+		return err
 	}
 	t.begin, t.program = begin+program, data[program:]
 	return nil
@@ -209,6 +219,10 @@ func (t *lineTable) file(number uint64) string {
 	p, ok := t.paths[number]
 	if !ok {
 		p = t.pathOf(t.files[number-t.first])
+		if err := t.unit.data.keep(nameSize + len(p)); err != nil {
+			t.unit.data.fault(err)
+			return ""
+		}
 		t.paths[number] = p
 	}
 	return p
@@ -393,7 +407,7 @@ func (t *lineTable) run() {
 // find returns the file and the line that an address comes from: those of the last row that
 // does not lie behind it.
 func (t *lineTable) find(addr uint64) (file string, line int) {
-	i, _, ok := t.spans.find(addr)
+	i, ok := t.spans.find(addr)
 	if !ok {
 		return "", 0
 	}

@@ -6,6 +6,9 @@ type dwarfName struct {
 	line          int    // where it is declared; 0: not known
 }
 
+// nameSize is what a name takes in memory, beside its text.
+const nameSize = 64
+
 // maxHops bounds how far a name is looked for: a copy points to the function, that to its
 // declaration. A file can make a circle of it.
 const maxHops = 16
@@ -19,6 +22,9 @@ func (d *dwarfData) nameAt(offset uint64) (dwarfName, error) {
 		return name, nil
 	}
 	name, err := d.readName(offset)
+	if err == nil {
+		err = d.keep(nameSize + len(name.name) + len(name.linkage))
+	}
 	if err != nil {
 		return name, err
 	}
@@ -104,7 +110,7 @@ func (d *dwarfData) frames(addr uint64, into []Frame) []Frame {
 		return append(into, here)
 	}
 	u.readInlined(f)
-	at, _, ok := f.spans.find(addr)
+	at, ok := f.spans.find(addr)
 	for n := 0; ok && at >= 0 && n < maxInlined; n++ {
 		x := &f.inlined[at]
 		here.Inlined = true

@@ -3,6 +3,18 @@ package perfdata
 // rangesOf appends the addresses that an entry covers. Without any it is no code, or code
 // that the linker has thrown away.
 func (u *dwarfUnit) rangesOf(e *dwarfEntry, value int32, into []span) ([]span, error) {
+	before := len(into)
+	into, err := u.appendRanges(e, value, into)
+	if err == nil {
+		err = u.data.keep((len(into) - before) * spanSize)
+	}
+	return into, err
+}
+
+// spanSize is what a range takes in memory.
+const spanSize = 24
+
+func (u *dwarfUnit) appendRanges(e *dwarfEntry, value int32, into []span) ([]span, error) {
 	if e.ranges.form != 0 {
 		if u.format.version >= 5 {
 			return u.rnglist(e.ranges, value, into)

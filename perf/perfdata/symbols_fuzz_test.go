@@ -248,6 +248,11 @@ func TestHostileDWARF(t *testing.T) {
 	if _, err := circle.nameAt(at); err == nil || !strings.Contains(err.Error(), "steps") {
 		t.Errorf("a circle of references ends in %v", err)
 	}
+	circle.room.Store(10)
+	circle.frames(circle.spans[0].low, nil)
+	if text := fmt.Sprint(circle.takeFaults()); !strings.Contains(text, "more memory than a file of its size") {
+		t.Errorf("an empty room gives %s", text)
+	}
 	d.budget.Store(10)
 	d.frames(d.spans[0].low, nil)
 	if text := fmt.Sprint(d.takeFaults()); !strings.Contains(text, "steps") {
@@ -261,8 +266,9 @@ func FuzzGoTable(f *testing.F) {
 	for _, data := range seeds(f) {
 		f.Add(data, uint64(0x401000))
 	}
+	file := seedELF(f)
 	f.Fuzz(func(t *testing.T, data []byte, addr uint64) {
-		o, err := openObject("fuzz", memoryFile{bytes.NewReader(seedELF(t))})
+		o, err := openObject("fuzz", memoryFile{bytes.NewReader(file)})
 		if err != nil {
 			t.Fatal(err)
 		}

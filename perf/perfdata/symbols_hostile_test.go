@@ -55,7 +55,7 @@ func TestStubsOverOneAnother(t *testing.T) {
 	parts := []objectPart{
 		{elf.SectionHeader{Name: ".dynsym", Type: elf.SHT_DYNSYM, Link: 1}, make([]byte, 2*elf.Sym64Size)},
 		{elf.SectionHeader{Name: ".dynstr", Type: elf.SHT_STRTAB}, []byte("malloc\x00")},
-		{elf.SectionHeader{Name: ".rela.plt", Type: elf.SHT_RELA}, append(slot, 0, 0, 0, 0, 0, 0, 0, 0)},
+		{elf.SectionHeader{Name: ".rela.plt"}, append(slot, 0, 0, 0, 0, 0, 0, 0, 0)},
 		{elf.SectionHeader{Name: ".plt", Type: elf.SHT_PROGBITS, Flags: elf.SHF_EXECINSTR}, make([]byte, maxStubs/4)},
 	}
 	same := parts[3]

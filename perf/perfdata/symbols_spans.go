@@ -46,8 +46,8 @@ func newSpans(all []span) spans {
 	return all
 }
 
-// find returns the value of the innermost span around an address, and the span's begin.
-func (s spans) find(addr uint64) (value int32, low uint64, ok bool) {
+// find returns the value of the innermost span around an address.
+func (s spans) find(addr uint64) (value int32, ok bool) {
 	i, _ := slices.BinarySearchFunc(s, addr, func(x span, addr uint64) int {
 		if x.low <= addr {
 			return -1
@@ -57,9 +57,9 @@ func (s spans) find(addr uint64) (value int32, low uint64, ok bool) {
 	at := int32(i) - 1
 	for n := 0; at >= 0 && n < maxClimb; n++ {
 		if addr < s[at].high {
-			return s[at].value, s[at].low, true
+			return s[at].value, true
 		}
 		at = s[at].up
 	}
-	return 0, 0, false
+	return 0, false
 }

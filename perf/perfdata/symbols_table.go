@@ -91,7 +91,7 @@ func better(b, a symbol) bool {
 func underscores(name string) int { return len(name) - len(strings.TrimLeft(name, "_")) }
 
 func (t *symbolTable) lookup(addr uint64) (symbol, bool) {
-	i, _, ok := t.spans.find(addr)
+	i, ok := t.spans.find(addr)
 	if !ok {
 		return symbol{}, false
 	}

@@ -165,7 +165,7 @@ func (t *Triage) Encode() ([]byte, error) {
 	for i := range c.Strategies {
 		c.Strategies[i].Evidence = list(c.Strategies[i].Evidence)
 	}
-	c.Scale.Parallel, c.Scale.Sizes = list(c.Scale.Parallel), list(c.Scale.Sizes)
+	c.Scale.Parallel, c.Scale.Sizes = withWalls(c.Scale.Parallel), withWalls(c.Scale.Sizes)
 	c.Environment.Limits, c.Workload.Command = list(c.Environment.Limits), list(c.Workload.Command)
 	if c.Environment.Machine.Toolchain == nil {
 		c.Environment.Machine.Toolchain = map[string]string{}

@@ -44,7 +44,7 @@ const (
 // Diagnose fills in the symptoms, the classes, the bottleneck and the strategies from what
 // was measured. The same measurements give the same answer.
 func (t *Triage) Diagnose() {
-	t.Scale.Fixed = fixedShare(t.Scale.Sizes)
+	t.Scale.Fixed, t.Scale.Law = fixedShare(t.Scale.Sizes), lawOf(t.Scale.Parallel)
 	t.preempted()
 	t.Classes = t.classes()
 	t.Symptoms = t.symptoms()
@@ -253,6 +253,9 @@ func (t *Triage) parallel() Strategy {
 		return s
 	}
 	s.judge(gain >= parallelGain && hasRoom, "%d at once do %.2g times the work of one in the same time, and %s", n, gain, room)
+	if law := t.Scale.Law.String(); law != "" {
+		s.Evidence = append(s.Evidence, law)
+	}
 	if gain < noGain {
 		if locks, leaders := t.share(groupLocking); locks >= symptomPart {
 			s.judge(false, "locks have %s of the time%s: more at once would wait for them", pct(locks), in(leaders))

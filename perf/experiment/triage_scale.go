@@ -20,6 +20,8 @@ import (
 type TriageScale struct {
 	// Parallel is the wall time of N runs at once, by rising N.
 	Parallel []ScalePoint `json:"parallel"`
+	// Law is the Universal Scalability Law through Parallel: null where it cannot be fitted.
+	Law *TriageLaw `json:"law"`
 	// Sizes is the wall time of one run over N items, by rising N.
 	Sizes    []ScalePoint `json:"sizes"`
 	SizeUnit string       `json:"sizeUnit,omitempty"`
@@ -33,6 +35,70 @@ type ScalePoint struct {
 	N    int     `json:"n"`
 	Wall float64 `json:"wall"`
 	Runs int     `json:"runs"`
+	// Walls are all of them, in the order in which they were measured.
+	Walls perf.Sample `json:"walls"`
+}
+
+// A TriageLaw is what the [stats.Scaling] of the parallel points says: Contention is the share
+// of the work that one alone can do at a time, Coherency what each pair costs the other, Best
+// how many at once do the most (no estimate: it never falls), Misfit how far the law misses
+// the point that it misses most, as a share.
+type TriageLaw struct {
+	Contention perf.Bounded `json:"contention"`
+	Coherency  perf.Bounded `json:"coherency"`
+	Best       perf.Bounded `json:"best"`
+	Misfit     float64      `json:"misfit"`
+	Confidence float64      `json:"confidence"` // of each interval; 0 where there are none
+}
+
+// lawOf fits the law to the throughput at each point; nil where it has no answer.
+func lawOf(points []ScalePoint) *TriageLaw {
+	var loads []stats.Load
+	for _, p := range points {
+		l := stats.Load{Parallel: p.N}
+		walls := p.Walls
+		if len(walls) == 0 {
+			walls = perf.Sample{p.Wall}
+		}
+		for _, w := range walls {
+			l.Throughput = append(l.Throughput, float64(p.N)/w)
+		}
+		loads = append(loads, l)
+	}
+	fit, err := stats.FitScaling(loads, confidence)
+	if err != nil {
+		return nil // too few points, as where the budget was short
+	}
+	law := &TriageLaw{Contention: bounded(fit.Contention), Coherency: bounded(fit.Coherency), Best: bounded(fit.Best), Misfit: fit.Misfit}
+	if fit.Contention.HasBounds {
+		law.Confidence = confidence
+	}
+	return law
+}
+
+// withWalls is the points with a list of walls each, which may be empty.
+func withWalls(points []ScalePoint) []ScalePoint {
+	out := append([]ScalePoint{}, points...)
+	for i := range out {
+		out[i].Walls = list(out[i].Walls)
+	}
+	return out
+}
+
+// mostMisfit is how far the law may miss a point and still be one.
+const mostMisfit = 0.15
+
+// String says it in a sentence; empty where the law does not hold, or nothing bounds what it says.
+func (l *TriageLaw) String() string {
+	if l == nil || l.Misfit > mostMisfit || l.Contention.Low == nil || l.Contention.High == nil {
+		return ""
+	}
+	b := fmt.Sprintf("by the Universal Scalability Law %s of the work (%s to %s) is done by one at a time",
+		pct(*l.Contention.Estimate), pct(*l.Contention.Low), pct(*l.Contention.High))
+	if l.Best.Estimate != nil {
+		return b + fmt.Sprintf(", and %.0f at once do the most", *l.Best.Estimate)
+	}
+	return b + ", and throughput does not fall with more"
 }
 
 // Gain is the greatest throughput of the parallel points in multiples of that of one run at
@@ -95,7 +161,7 @@ func (o ScaleOptions) point(ctx context.Context, n int, run func(context.Context
 		}
 		walls = append(walls, wall.Seconds())
 	}
-	return ScalePoint{N: n, Wall: stats.Median(walls), Runs: len(walls)}, nil
+	return ScalePoint{N: n, Wall: stats.Median(walls), Runs: len(walls), Walls: walls}, nil
 }
 
 // atOnce is a shell that starts its command n times, waits for all of them, and fails where
@@ -208,7 +274,7 @@ func (o ScaleOptions) Sized(ctx context.Context, sizes []SizedStep, runner func(
 	}
 	var out []ScalePoint
 	for i, s := range sizes {
-		out = append(out, ScalePoint{N: s.N, Wall: stats.Median(walls[i]), Runs: len(walls[i])})
+		out = append(out, ScalePoint{N: s.N, Wall: stats.Median(walls[i]), Runs: len(walls[i]), Walls: walls[i]})
 	}
 	return out, nil
 }

@@ -93,6 +93,40 @@ func TestStrategies(t *testing.T) {
 	}
 }
 
+// TestTriageLaw fits the law to walls that follow one, and to some that follow none.
+func TestTriageLaw(t *testing.T) {
+	points := func(wall func(n float64) float64) (out []ScalePoint) {
+		for _, n := range []int{1, 2, 4, 8} {
+			p := ScalePoint{N: n}
+			for _, noise := range []float64{0.99, 1, 1.01} {
+				p.Walls = append(p.Walls, noise*wall(float64(n)))
+			}
+			p.Wall, p.Runs = p.Walls[1], len(p.Walls)
+			out = append(out, p)
+		}
+		return out
+	}
+	law := lawOf(points(func(n float64) float64 { return 2 * (1 + 0.2*(n-1)) }))
+	if law == nil || law.Confidence == 0 || *law.Contention.Low > 0.2 || *law.Contention.High < 0.2 || *law.Contention.High-*law.Contention.Low > 0.1 || !strings.Contains(law.String(), "20 % of the work (1") {
+		t.Errorf("%+v %s, want a contention of a fifth", law, law)
+	}
+	if law := lawOf(points(func(n float64) float64 { return 2 * (1 + 0.1*(n-1) + 0.1*n*(n-1)) })); law == nil || law.Best.Estimate == nil || *law.Best.Estimate < 2.5 || *law.Best.Estimate > 3.5 {
+		t.Errorf("%+v, want that three at once do the most", law)
+	}
+	if law := lawOf(points(func(n float64) float64 { return 1 + 9*float64(int(n)/8) })); law == nil || law.String() != "" {
+		t.Errorf("%+v %s, where eight at once break down", law, law)
+	}
+	if law := lawOf(points(func(n float64) float64 { return n })[:2]); law != nil || law.String() != "" {
+		t.Errorf("%+v of two points", law)
+	}
+	a := of(1, 0)
+	a.Scale.Parallel = points(func(n float64) float64 { return 1 + 0.2*(n-1) })
+	a.Diagnose()
+	if s := strategy(t, a, "parallel execution"); !strings.Contains(strings.Join(s.Evidence, "\n"), "Universal Scalability Law") {
+		t.Errorf("%q says nothing of the law", s.Evidence)
+	}
+}
+
 // TestTimeIsDivided checks that CPU time and waiting have their own profiles, that what is
 // idle explains nothing, and that all shares add up.
 func TestTimeIsDivided(t *testing.T) {

@@ -144,6 +144,9 @@ func triageScale(t *experiment.Triage) triagePart {
 	if len(rows.rows) > 0 {
 		part.table = rows
 	}
+	if law := t.Scale.Law.String(); law != "" {
+		part.lines = append(part.lines, law)
+	}
 	if f := t.Scale.Fixed; f != nil {
 		part.lines = append(part.lines, fmt.Sprintf("%.0f %% of the greatest size's time would be there for none (a line through the sizes)", 100**f))
 	}

@@ -18,7 +18,7 @@ func triaged() *experiment.Triage {
 		Usage: experiment.TriageUsage{Runs: 20, Wall: 0.0143, User: 0.011, System: 0.0021, Delay: 0.0001, Waiting: 0.0011, Faults: 1910, Read: 72500, Written: 31,
 			Switches: 28, PeakMemory: 15.1e6, Cores: 2, Repeats: 0.99},
 		Scale: experiment.TriageScale{SizeUnit: "files",
-			Parallel: []experiment.ScalePoint{{N: 1, Wall: 0.0153, Runs: 3}, {N: 2, Wall: 0.0161, Runs: 3}, {N: 4, Wall: 0.031, Runs: 3}},
+			Parallel: []experiment.ScalePoint{{N: 1, Wall: 0.0153, Runs: 3, Walls: perf.Sample{0.0151, 0.0153, 0.0156}}, {N: 2, Wall: 0.0161, Runs: 3, Walls: perf.Sample{0.016, 0.0161, 0.0165}}, {N: 4, Wall: 0.031, Runs: 3, Walls: perf.Sample{0.030, 0.031, 0.0312}}},
 			Sizes:    []experiment.ScalePoint{{N: 25, Wall: 0.0042, Runs: 5}, {N: 50, Wall: 0.0057, Runs: 5}, {N: 100, Wall: 0.0085, Runs: 5}, {N: 200, Wall: 0.0143, Runs: 5}}},
 		Environment: experiment.TriageEnvironment{
 			Machine: perf.Machine{CPU: "AMD EPYC", Cores: 2, MemoryClass: "32 GiB", OS: "linux", Arch: "amd64", Fingerprint: "linux-amd64-2c-32g-0badcafe"},

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -225,7 +226,9 @@ func (x *scaling) visit(ctx context.Context, c *scaleCell, rest []*scaleCell) er
 		x.Hooks.Progress(ScaleProgress{Workload: c.name(), Round: x.round + 1, Rounds: x.Rounds, Done: done, Of: count, Left: left})
 	}
 	progress(0)
+	seen := x.look(ctx, c)
 	v := x.block(ctx, c, count, progress)
+	c.where = cmp.Or(seen.end(ctx, c, v), c.where)
 	if c.cold {
 		v.wall = 0 // what is between two of them is in it
 	}

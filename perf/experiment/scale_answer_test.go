@@ -133,3 +133,24 @@ func TestOtherNetwork(t *testing.T) {
 		t.Errorf("without an interval: %q", got)
 	}
 }
+
+// Where there are too few visits for intervals, all of one must be faster than all of the
+// other, and be so many that this is no chance.
+func TestApartByVisits(t *testing.T) {
+	visits := func(rates ...float64) levelFigures { return levelFigures{rates: rates, rate: perf.Summary{N: len(rates)}} }
+	for name, row := range map[string]struct {
+		slow, fast levelFigures
+		want       bool
+	}{
+		"four and four":   {visits(4, 4.1, 4.2, 4.3), visits(9, 9.1, 9.2, 4.31), true},
+		"three and three": {visits(4, 4.1, 4.2), visits(9, 9.1, 9.2), false},
+		"three and five":  {visits(4, 4.1, 4.2), visits(9, 9.1, 9.2, 9.3, 9.4), true},
+		"they overlap":    {visits(4, 4.1, 4.2, 4.3), visits(9, 9.1, 9.2, 4.3), false},
+		"none":            {visits(), visits(9, 9.1, 9.2, 9.3, 9, 9, 9), false},
+		"the intervals":   {figures(8, 5, 1, 0), figures(8, 9, 1, 0), true},
+	} {
+		if got := apart(row.slow, row.fast); got != row.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -35,7 +35,7 @@ type Scale struct {
 	Networks []string // each once
 	// Rounds is the number of visits to each level; 0 is [ScaleRounds].
 	Rounds int
-	// Budget is the time for all visits; 0 is without end. A visit that would not fit into
+	// Budget is the time for the setup and all visits; 0 is without end. A visit that would not fit into
 	// what is left is not begun.
 	Budget time.Duration
 	Seed   uint64 // of the order
@@ -86,9 +86,9 @@ func (s Scale) Run(ctx context.Context, r *perf.Result) error {
 		}
 	}
 	x.plan()
+	x.began = x.Now()
 	err := x.setup(ctx)
 	if err == nil {
-		x.began = x.Now()
 		err = x.rounds(ctx)
 	}
 	err = errors.Join(err, cleanup(ctx, Runner{Cleanup: x.cleanup}))

@@ -192,6 +192,8 @@ func answer(levels []levelFigures, advice []string) string {
 		fmt.Fprintf(&b, ", and throughput still rises there, to %s a second: no level was reached from which on containers wait for each other alone", rate(top))
 	case fallen(full, top):
 		fmt.Fprintf(&b, ", because this engine finishes at most %s a second, at %d in parallel, and only %s at %d", rate(full), full.n, rate(top), top.n)
+	case top.rate.Center < asGood*full.rate.Center:
+		fmt.Fprintf(&b, ", because this engine finishes no more from %d in parallel on (%s a second there and %s at %d, which so few visits do not tell apart)", full.n, rate(full), rate(top), top.n)
 	default:
 		fmt.Fprintf(&b, ", because this engine finishes %s a second from %d in parallel on", rate(top), full.n)
 	}
@@ -291,8 +293,11 @@ func advise(levels []levelFigures) []string {
 	var out []string
 	if full.n < top.n && full.start < top.start {
 		gain := "as many"
-		if fallen(full, top) {
+		switch {
+		case fallen(full, top):
 			gain = "more"
+		case top.rate.Center < asGood*full.rate.Center:
+			gain = "no fewer"
 		}
 		out = append(out, fmt.Sprintf("begin at most %d at once: a start then takes %s and not %s, and %s are finished a second (%s, against %s at %d)",
 			full.n, seconds(full.start), seconds(top.start), gain, rate(full), rate(top), top.n))

@@ -32,6 +32,12 @@ func undivided(l levelFigures) levelFigures {
 	return l
 }
 
+// once is a level that was visited once.
+func once(l levelFigures) levelFigures {
+	l.rate.Low, l.rate.High, l.rates = nil, nil, perf.Sample{l.rate.Center}
+	return l
+}
+
 // What the engine waits for is advised against only where it was seen, and has a share.
 func TestRelieve(t *testing.T) {
 	level := figures(8, 9.3, 0.75, 0)
@@ -64,6 +70,9 @@ func TestAnswer(t *testing.T) {
 			"100 under way at 9.25 a second are 10.8 s for each, from create to removed (10.4 s were measured). At 1 in parallel a start takes 200 ms, 1 ms of it in the program. Of what a whole life takes longer, 100 % is in start to ready."},
 		"falls": {[]levelFigures{figures(1, 4.6, 0.2, 0), figures(8, 9.3, 0.75, 0), figures(100, 5, 19, 0)},
 			"A start takes 19 s at 100 in parallel, because this engine finishes at most 9.30 a second, at 8 in parallel, and only 5.00 at 100; 99 % of it is waiting for the engine; to begin at most 8 at once would help. " +
+				"100 under way at 5.00 a second are 20 s for each, from create to removed (19.1 s were measured). At 1 in parallel a start takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
+		"falls, perhaps": {[]levelFigures{figures(1, 4.6, 0.2, 0), figures(8, 9.3, 0.75, 0), once(figures(100, 5, 19, 0))},
+			"A start takes 19 s at 100 in parallel, because this engine finishes no more from 8 in parallel on (9.30 a second there and 5.00 at 100, which so few visits do not tell apart); 99 % of it is waiting for the engine; to begin at most 8 at once would help. " +
 				"100 under way at 5.00 a second are 20 s for each, from create to removed (19.1 s were measured). At 1 in parallel a start takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
 		"the program waits": {[]levelFigures{figures(1, 0.6, 1.6, 1.4), figures(4, 1.2, 3.2, 2.2), figures(8, 1.2, 6.4, 4.4)},
 			"A start takes 6.40 s at 8 in parallel, because this engine finishes 1.20 a second from 4 in parallel on; 28 % of it is waiting for the engine and 47 % the program's waiting for processor and disk; " +
@@ -137,7 +146,9 @@ func TestOtherNetwork(t *testing.T) {
 // Where there are too few visits for intervals, all of one must be faster than all of the
 // other, and be so many that this is no chance.
 func TestApartByVisits(t *testing.T) {
-	visits := func(rates ...float64) levelFigures { return levelFigures{rates: rates, rate: perf.Summary{N: len(rates)}} }
+	visits := func(rates ...float64) levelFigures {
+		return levelFigures{rates: rates, rate: perf.Summary{N: len(rates)}}
+	}
 	for name, row := range map[string]struct {
 		slow, fast levelFigures
 		want       bool

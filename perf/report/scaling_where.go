@@ -41,6 +41,9 @@ func whereSteps(w perf.ScalingWhere) (steps []whereStep, life float64) {
 	return steps, life
 }
 
+// leastCause is what a cause must have of a step to get a column.
+const leastCause = 0.02
+
 // whereEnds are the lowest and the highest level of a scaling of which it was seen where
 // the time goes. All of them are in the JSON.
 func whereEnds(s perf.Scaling) []perf.ScalingWhere {
@@ -53,7 +56,7 @@ func whereEnds(s perf.Scaling) []perf.ScalingWhere {
 }
 
 // whereRows is the table of where the time of a life goes. A step that has less than a
-// hundredth of the life is left out, and so is a cause that has that much nowhere.
+// hundredth of the life is left out, and so is a cause that has next to nothing of each step.
 func whereRows(r *perf.Result) *table {
 	used := make([]bool, len(whereColumns))
 	for _, s := range r.Scaling {
@@ -61,7 +64,7 @@ func whereRows(r *perf.Result) *table {
 			steps, life := whereSteps(w)
 			for _, step := range steps {
 				for i, d := range step.causes {
-					used[i] = used[i] || d >= minShare*life && d > 0
+					used[i] = used[i] || step.whole >= minShare*life && d > leastCause*step.whole
 				}
 			}
 		}

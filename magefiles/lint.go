@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +74,11 @@ func verbose(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// minimize is how many inputs are spent on making one smaller that covers something new.
+// Go's own choice, of a minute, is the whole of a search: in 20 s a reader of sections saw
+// 4 inputs, and with this 63,000 in 10 s.
+const minimize = "10x"
+
 // Fuzz fuzzes every fuzz test for a while, one after another.
 //
 // Examples:
@@ -91,16 +98,61 @@ func Fuzz(ctx context.Context,
 	case seconds != nil:
 		duration = fmt.Sprintf("%ds", *seconds)
 	}
+	tests, err := fuzzTests(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "fuzz")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for _, folder := range slices.Sorted(maps.Keys(tests)) {
+		if err := fuzz(ctx, folder, tests[folder], filepath.Join(dir, "fuzz.test"), "-test.fuzztime="+duration, "-test.fuzzminimizetime="+minimize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fuzzTests are the names of the fuzz tests in each folder.
+func fuzzTests(ctx context.Context) (map[string][]string, error) {
 	out, err := exec.CommandContext(ctx, "git", "grep", "-oE", "^func Fuzz[A-Za-z0-9_]+", "--", "*_test.go").Output()
 	if err != nil {
-		return fmt.Errorf("looking for fuzz tests: %w", err)
+		return nil, fmt.Errorf("looking for fuzz tests: %w", err)
 	}
+	tests := map[string][]string{}
 	for line := range strings.Lines(string(out)) {
 		file, function, _ := strings.Cut(strings.TrimSpace(line), ":")
-		name := strings.TrimPrefix(function, "func ")
-		folder := "./" + path.Dir(file)
-		if err := verbose(ctx, "go", "test", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+duration, folder); err != nil {
-			return err
+		folder := path.Dir(file)
+		tests[folder] = append(tests[folder], strings.TrimPrefix(function, "func "))
+	}
+	return tests, nil
+}
+
+// fuzz compiles the tests of a folder once, as the go command instruments them for
+// fuzzing, and fuzzes each: go test would link them anew for every one. Inputs that are
+// interesting are kept where go test keeps them.
+func fuzz(ctx context.Context, folder string, tests []string, binary string, flags ...string) error {
+	if err := verbose(ctx, "go", "test", "-c", "-fuzz=.", "-o", binary, "./"+folder); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, "go", "list", "-f={{.ImportPath}}", "./"+folder).Output()
+	if err != nil {
+		return fmt.Errorf("go list ./%s: %w", folder, err)
+	}
+	cache, err := exec.CommandContext(ctx, "go", "env", "GOCACHE").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOCACHE: %w", err)
+	}
+	kept := filepath.Join(strings.TrimSpace(string(cache)), "fuzz", filepath.FromSlash(strings.TrimSpace(string(out))))
+	for _, name := range tests {
+		fmt.Printf("%s in %s\n", name, folder)
+		args := append([]string{"-test.run=^$", "-test.fuzz=^" + name + "$", "-test.fuzzcachedir=" + kept}, flags...)
+		cmd := exec.CommandContext(ctx, binary, args...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = folder, os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("fuzzing %s in %s: %w", name, folder, err)
 		}
 	}
 	return nil

@@ -19,7 +19,8 @@ import (
 // Test runs all tests, with the race detector where there is a C compiler.
 //
 // Packages that measure, or use a container engine, are tested one after another, so
-// that they do not disturb each other; the others before them, beside each other.
+// that they do not disturb each other; the others before them, beside each other. Those
+// in which nothing can race are tested without the detector.
 //
 // A test that lacks a tool is skipped, and the skips are listed at the end with
 // their reasons. PERF_REQUIRE=docker,perf,... turns the skips for want of these
@@ -35,11 +36,9 @@ func Test(ctx context.Context,
 	pkg *string, /* only these packages; default ./... */
 	short *bool, /* leave out what takes long */
 	jobs *int, /* how many packages that measure nothing are tested at once; default as go test */
+	which *string, /* alone: only the packages that measure or use an engine; beside: only the others */
 ) error {
 	args := []string{"test", "-json", "-tags=mage", "-timeout=20m"}
-	if hasRace(ctx) {
-		args = append(args, "-race")
-	}
 	if run != nil {
 		args = append(args, "-run="+*run)
 	}
@@ -50,21 +49,16 @@ func Test(ctx context.Context,
 	if pkg != nil {
 		patterns = *pkg
 	}
-	quiet, measuring, err := split(ctx, patterns)
+	groups, err := groupsOf(ctx, patterns, which, jobs)
 	if err != nil {
 		return err
 	}
 	t := newTally(os.Stdout)
 	var errs []error
-	if len(quiet) > 0 {
-		at := args
-		if jobs != nil {
-			at = append(slices.Clone(args), fmt.Sprintf("-p=%d", *jobs))
+	for _, g := range groups {
+		if len(g.packages) > 0 && ctx.Err() == nil {
+			errs = append(errs, goTest(ctx, t, slices.Concat(args, g.args, g.packages)))
 		}
-		errs = append(errs, goTest(ctx, t, append(slices.Clone(at), quiet...)))
-	}
-	if len(measuring) > 0 && ctx.Err() == nil {
-		errs = append(errs, goTest(ctx, t, append(append(slices.Clone(args), "-p=1"), measuring...)))
 	}
 	t.summary()
 	if err := errors.Join(errs...); err != nil || t.passed > 0 {
@@ -76,27 +70,66 @@ func Test(ctx context.Context,
 // besides are the packages whose tests neither measure time or memory nor use a container
 // engine. A package that is not among them is tested alone.
 var besides = []string{
-	"perf", "perf/suite", "perf/stats", "perf/stats/proof", "perf/benchio", "perf/profileio", "perf/perfdata", "perf/calltree",
+	"perf", "perf/suite", "perf/stats/proof", "perf/benchio", "perf/profileio", "perf/perfdata", "perf/calltree",
 	"perf/flamegraph", "perf/baseline", "perf/report", "perf/container/probe", "perf/internal/testenv", "perf/internal/clnrmtest", "magefiles",
 }
 
-// split lists the packages that patterns match: those of besides, and the others.
-func split(ctx context.Context, patterns string) (quiet, measuring []string, err error) {
+// sequential are the packages that start no goroutine, which a test of theirs holds. The
+// race detector has nothing to find there, and simulations take seven times as long with it.
+var sequential = []string{"perf/stats"}
+
+// A group is packages that are tested by one call of go test, with args of their own.
+type group struct {
+	args, packages []string
+}
+
+// groupsOf sorts the packages that patterns match: first what can be tested beside other
+// work, then what cannot. which leaves one of both out.
+func groupsOf(ctx context.Context, patterns string, which *string, jobs *int) ([]group, error) {
+	var race, at []string
+	if hasRace(ctx) {
+		race = []string{"-race"}
+	}
+	if jobs != nil {
+		at = []string{fmt.Sprintf("-p=%d", *jobs)}
+	}
+	plain, quiet, measuring, err := split(ctx, patterns)
+	beside := []group{{at, plain}, {slices.Concat(race, at), quiet}}
+	alone := group{append(race[:len(race):len(race)], "-p=1"), measuring}
+	switch {
+	case err != nil:
+		return nil, err
+	case which == nil:
+		return append(beside, alone), nil
+	case *which == "beside":
+		return beside, nil
+	case *which == "alone":
+		return []group{alone}, nil
+	}
+	return nil, fmt.Errorf("-which=%s is neither alone nor beside", *which)
+}
+
+// split lists the packages that patterns match: those of sequential, those of besides,
+// and the others.
+func split(ctx context.Context, patterns string) (plain, quiet, measuring []string, err error) {
 	list := exec.CommandContext(ctx, "go", "list", "-tags=mage", "-f={{.Module.Path}} {{.ImportPath}}", patterns)
 	list.Stderr = os.Stderr
 	out, err := list.Output()
 	if err != nil {
-		return nil, nil, fmt.Errorf("listing the packages of %s: %w", patterns, err)
+		return nil, nil, nil, fmt.Errorf("listing the packages of %s: %w", patterns, err)
 	}
 	for line := range strings.Lines(string(out)) {
 		module, path, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if slices.Contains(besides, strings.TrimPrefix(path, module+"/")) {
+		switch name := strings.TrimPrefix(path, module+"/"); {
+		case slices.Contains(sequential, name):
+			plain = append(plain, path)
+		case slices.Contains(besides, name):
 			quiet = append(quiet, path)
-		} else {
+		default:
 			measuring = append(measuring, path)
 		}
 	}
-	return quiet, measuring, nil
+	return plain, quiet, measuring, nil
 }
 
 // hasRace reports whether the race detector can be linked.

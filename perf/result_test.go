@@ -57,7 +57,7 @@ func fullResult() *Result {
 		}},
 		Scaling: []Scaling{
 			{
-				Name: "network none", Levels: []ScalingLevel{{1, "none x1", false}, {1, "none x1 cold", true}, {8, "none x8", false}, {64, "none x64", false}},
+				Name: "network none", Seed: 7, Levels: []ScalingLevel{{1, "none x1", false}, {1, "none x1 cold", true}, {8, "none x8", false}, {64, "none x64", false}},
 				Lambda: value(4.6), Contention: Bounded{value(0.45), value(0.41), value(0.49)}, Coherency: Bounded{value(1e-4), value(1e-5), value(3e-4)},
 				Best: Bounded{value(74), value(43), value(234)}, Misfit: value(0.06), Confidence: 0.95,
 				Where: []ScalingWhere{{

@@ -12,6 +12,7 @@ import "fmt"
 type Scaling struct {
 	Name   string         `json:"name"` // what the levels have in common, as "network none"
 	Levels []ScalingLevel `json:"levels"`
+	Seed   uint64         `json:"seed"` // of the order of the visits
 	// Lambda is the throughput of one alone, by the law.
 	Lambda     *float64 `json:"lambda"`
 	Contention Bounded  `json:"contention"`

@@ -94,7 +94,7 @@ func watchArm(ref string, side int, jobs [][]*job) Arm {
 		j := *of[v.Path%uint(len(of))]
 		j.w.CPUs, j.pad = v.CPUs, v.Pad
 		r := newReloads(j)
-		defer func() { err = errors.Join(err, cleanup(ctx, r.runner())) }()
+		defer func() { err = errors.Join(err, r.runner().Clean(ctx)) }()
 		if err := r.start(ctx); err != nil {
 			return Observation{}, err
 		}

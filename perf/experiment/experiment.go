@@ -187,7 +187,7 @@ func (s *session) prepare(ctx context.Context, step *suite.Step) {
 
 // runOnce sets a runner up, runs it and cleans up.
 func runOnce(ctx context.Context, r Runner) (err error) {
-	defer func() { err = errors.Join(err, cleanup(ctx, r)) }()
+	defer func() { err = errors.Join(err, r.Clean(ctx)) }()
 	if r.Setup != nil {
 		if err := r.Setup(ctx); err != nil {
 			return err

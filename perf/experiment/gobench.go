@@ -124,7 +124,7 @@ const benchRoom = 1 << 30
 // and runs it once to see which benchmarks it has: those that b.Run makes are known only
 // then.
 func (m GoModule) build(ctx context.Context, p goBenchmark, pattern string, room int64) (list []goBenchmark, err error) {
-	p.binary = filepath.Join(m.Processes.Work, "bench", strings.ReplaceAll(p.pkg, "/", "_")+".test"+exeSuffix())
+	p.binary = filepath.Join(m.Processes.Work, "bench", testBinary(p.pkg))
 	if err := os.MkdirAll(filepath.Dir(p.binary), 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of test binaries: %w", err)
 	}
@@ -135,6 +135,12 @@ func (m GoModule) build(ctx context.Context, p goBenchmark, pattern string, room
 		return nil, err
 	}
 	return m.look(ctx, p, pattern)
+}
+
+// testBinary is the name of the test binary of a package. No import path has a comma
+// (golang.org/x/mod/module.CheckImportPath), so that no two have one name.
+func testBinary(pkg string) string {
+	return strings.ReplaceAll(pkg, "/", ",") + ".test" + exeSuffix()
 }
 
 // benchFailure finds the name of a benchmark that failed.

@@ -66,10 +66,15 @@ func NewHistory(runs []*perf.Result, workload, metric, fingerprint string) (*His
 	runs = slices.Clone(runs)
 	slices.SortFunc(runs, func(a, b *perf.Result) int { return a.Created.Compare(b.Created) })
 	h := &History{Workload: workload, Least: 2 * stats.ChangeSide, Alpha: stats.ChangeAlpha}
-	if !h.ratios(runs, metric) {
+	few, by := h.ratios(runs, metric)
+	if len(h.Points) == 0 {
 		h.medians(runs, metric, fingerprint)
 	}
-	if len(h.Points) == 0 {
+	switch {
+	case len(h.Points) > 0:
+	case few > 0:
+		return nil, fmt.Errorf("a history of comparisons takes %d, and of %s those by %s that are kept here are %d: compare more often", h.Least, workload, by, few)
+	default:
 		if names := h.metrics(runs); len(names) > 0 && !slices.Contains(names, orDefault(metric)) {
 			return nil, perf.Usagef("no run that is kept here has measured %s of %s: name one of these by -metric: %s", orDefault(metric), workload, strings.Join(names, ", "))
 		}
@@ -134,10 +139,10 @@ func point(r *perf.Result, value float64) Point {
 	return Point{Run: r.ID, Created: r.Created, Commit: r.Subject.Commit, Dirty: r.Subject.Dirty, Value: value}
 }
 
-// ratios takes the points from paired comparisons, and reports whether there are enough.
-// A ratio is free of the machine, so that runs of all machines count. Without the name of a
+// ratios takes the points from paired comparisons, or says how few there are, and by which
+// metric. A ratio is free of the machine, so that runs of all machines count. Without the name of a
 // metric it is the one by which the newest of them was gated.
-func (h *History) ratios(runs []*perf.Result, metric string) bool {
+func (h *History) ratios(runs []*perf.Result, metric string) (few int, by string) {
 	for _, r := range slices.Backward(runs) {
 		if metric != "" {
 			break
@@ -158,14 +163,14 @@ func (h *History) ratios(runs []*perf.Result, metric string) bool {
 			refs = append(refs, c.Old.Ref)
 		}
 	}
-	if len(h.Points) < h.Least {
+	if few := len(h.Points); few < h.Least {
 		h.Points = nil
-		return false
+		return few, metric
 	}
 	if h.Kind = AnchorHistory; len(refs) > 1 {
 		h.Kind = RatioHistory
 	}
-	return true
+	return 0, metric
 }
 
 // paired is the first paired comparison of the workload in a run that has a ratio and is

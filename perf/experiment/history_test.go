@@ -105,6 +105,16 @@ func TestHistoryOfRatios(t *testing.T) {
 
 // TestHistoryNamesTheMetrics: imported results have no wall time, and whoever asks for a
 // history is told what they have.
+// Who has compared, and not often enough, is not told to measure something else.
+func TestHistoryOfFewRatios(t *testing.T) {
+	runs := compared(func(int) string { return "main" }, 1, 1.01, 0.99)
+	for _, metric := range []string{"", "cpu"} {
+		if _, err := NewHistory(runs, "w", metric, "here"); err == nil || !strings.Contains(err.Error(), "takes 10, and of w those by cpu that are kept here are 3") {
+			t.Errorf("%q: %v", metric, err)
+		}
+	}
+}
+
 func TestHistoryNamesTheMetrics(t *testing.T) {
 	runs := keptRuns(1, 2, 3)
 	for _, r := range runs {

@@ -105,7 +105,7 @@ func (m *match) fail(ctx context.Context, err error) error {
 func (m *match) close(ctx context.Context) error {
 	var errs []error
 	for _, arm := range m.arms() {
-		errs = append(errs, cleanup(ctx, Runner{Cleanup: arm.Cleanup}))
+		errs = append(errs, Runner{Cleanup: arm.Cleanup}.Clean(ctx))
 	}
 	if err := errors.Join(errs...); err != nil {
 		if ctx.Err() != nil {

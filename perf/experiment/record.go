@@ -24,7 +24,8 @@ func (j *job) recordOnly(ctx context.Context, record func(context.Context, measu
 
 // record hands the command of an arm to a recorder, when the arm itself is done.
 func (j *job) record(ctx context.Context, record func(context.Context, measure.Command) error) (err error) {
-	defer func() { err = errors.Join(err, j.all(context.WithoutCancel(ctx), "cleanup", j.w.Cleanup)) }()
+	clean := Runner{Cleanup: func(ctx context.Context) error { return j.all(ctx, "cleanup", j.w.Cleanup) }}
+	defer func() { err = errors.Join(err, clean.Clean(ctx)) }()
 	if err := j.setup(ctx); err != nil {
 		return err
 	}

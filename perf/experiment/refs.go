@@ -96,8 +96,7 @@ func (r Repository) overlay(ctx context.Context, dir string) error {
 		return err
 	}
 	for _, name := range append(changed, unknown...) {
-		name = filepath.FromSlash(name)
-		if err := copyOver(filepath.Join(r.Root, name), filepath.Join(dir, name)); err != nil {
+		if err := copyOver(r.Root, dir, filepath.FromSlash(name)); err != nil {
 			return err
 		}
 	}
@@ -119,14 +118,29 @@ func gitFiles(ctx context.Context, dir string, args ...string) ([]string, error)
 	return names, nil
 }
 
-// copyOver makes to what from is: a file, a symbolic link, or nothing.
-func copyOver(from, to string) error {
+// copyOver makes of what is called name below the folder dir what it is below root: a file,
+// a symbolic link, or nothing. Git names no file behind a link, and neither is one touched
+// here: where a folder of name has become a link, it may lead to where nobody has a copy.
+func copyOver(root, dir, name string) error {
+	from, to := filepath.Join(root, name), filepath.Join(dir, name)
+	blocked, err := noFolder(root, name)
+	if err != nil {
+		return err
+	}
 	info, err := os.Lstat(from)
-	gone := errors.Is(err, fs.ErrNotExist)
+	gone := blocked != "" || errors.Is(err, fs.ErrNotExist)
 	if err != nil && !gone {
 		return err
 	}
-	if err := removeAll(to); err != nil {
+	inTheWay, err := noFolder(dir, name)
+	switch {
+	case err != nil:
+	case inTheWay == "":
+		err = removeAll(to)
+	case !gone:
+		err = os.Remove(inTheWay)
+	}
+	if err != nil {
 		return err
 	}
 	if gone || info.IsDir() { // a folder is a submodule, or a repository of its own
@@ -150,6 +164,28 @@ func copyOver(from, to string) error {
 		return err
 	}
 	return os.WriteFile(to, data, info.Mode().Perm())
+}
+
+// noFolder is the first of the folders of name below root that is there and is none: a
+// file or a link. It is empty where there is no such one.
+func noFolder(root, name string) (string, error) {
+	for i := range len(name) {
+		if !os.IsPathSeparator(name[i]) {
+			continue
+		}
+		path := filepath.Join(root, name[:i])
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if !info.IsDir() {
+			return path, nil
+		}
+	}
+	return "", nil
 }
 
 // Build runs the command of a step once, as that of a workload which another one needs.

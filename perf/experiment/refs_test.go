@@ -110,6 +110,56 @@ func TestCheckOutWorktree(t *testing.T) {
 	}
 }
 
+// TestCheckOutReplacedFolder: where a folder has become a link or a file, what was in it is
+// gone, and what the link leads to is the user's: it is neither read nor removed.
+func TestCheckOutReplacedFolder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links take a right there")
+	}
+	for name, staged := range map[string]bool{"staged": true, "not staged": false} {
+		dir, _, _ := repository(t)
+		elsewhere := t.TempDir()
+		put(t, filepath.Join(elsewhere, "data"), "the user's")
+		put(t, filepath.Join(dir, "linked", "data"), "committed")
+		put(t, filepath.Join(dir, "plain", "data"), "committed")
+		mustGit(t, dir, "add", ".")
+		mustGit(t, dir, "commit", "--quiet", "-m", "folders")
+		for _, folder := range []string{"linked", "plain"} {
+			if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(t, filepath.Join(dir, "plain"), "a file now")
+		if err := os.Symlink(elsewhere, filepath.Join(dir, "linked")); err != nil {
+			t.Fatal(err)
+		}
+		if staged {
+			mustGit(t, dir, "add", "--all", ".")
+		}
+		repo, err := FindRepository(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := repo.CheckOut(t.Context(), WorktreeRef, filepath.Join(t.TempDir(), "w"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else {
+			if target, err := os.Readlink(filepath.Join(w.Dir, "linked")); err != nil || target != elsewhere {
+				t.Errorf("%s: the link leads to %q, %v", name, target, err)
+			}
+			if data, err := os.ReadFile(filepath.Join(w.Dir, "plain")); err != nil || string(data) != "a file now" {
+				t.Errorf("%s: the file is %q, %v", name, data, err)
+			}
+			if err := w.Remove(); err != nil {
+				t.Error(err)
+			}
+		}
+		if data, err := os.ReadFile(filepath.Join(elsewhere, "data")); err != nil || string(data) != "the user's" {
+			t.Fatalf("%s: the user's file is %q, %v", name, data, err)
+		}
+	}
+}
+
 func TestCheckOutRef(t *testing.T) {
 	dir, first, _ := repository(t)
 	check := userChanges(t, dir)
@@ -209,6 +259,19 @@ func TestBenchPattern(t *testing.T) {
 	}
 	if got := withoutProcs("BenchmarkX/n-8", 1); got != "BenchmarkX/n-8" {
 		t.Error(got)
+	}
+}
+
+// Two packages never share a test binary: the one that was built last would be measured for
+// both.
+func TestTestBinary(t *testing.T) {
+	seen := map[string]string{}
+	for _, pkg := range []string{"example.com/a/b_c", "example.com/a_b/c", "example.com/a/b/c", "example.com/a_b_c", "example.com/a__b/c"} {
+		name := testBinary(pkg)
+		if other, ok := seen[name]; ok || strings.ContainsAny(name, `/\`) {
+			t.Errorf("%s of %s is that of %q", name, pkg, other)
+		}
+		seen[name] = pkg
 	}
 }
 

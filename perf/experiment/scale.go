@@ -91,10 +91,13 @@ func (s Scale) Run(ctx context.Context, r *perf.Result) error {
 	if err == nil {
 		err = x.rounds(ctx)
 	}
-	err = errors.Join(err, cleanup(ctx, Runner{Cleanup: x.cleanup}))
+	err = errors.Join(err, Runner{Cleanup: x.cleanup}.Clean(ctx))
 	if u, ok := errors.AsType[*Unavailable](err); ok {
 		err = nil
 		x.exclude(func(*scaleCell) string { return u.Reason })
+	}
+	if err != nil && ctx.Err() == nil {
+		x.exclude(func(*scaleCell) string { return "the run ended before it: " + firstLine(err.Error()) })
 	}
 	r.Complete = err == nil && ctx.Err() == nil
 	x.report()

@@ -42,7 +42,7 @@ func ScaleMeasured(r *perf.Result) bool {
 
 // scalingOf fits the law to the levels of a network.
 func (x *scaling) scalingOf(network string) perf.Scaling {
-	s := perf.Scaling{Name: "network " + network}
+	s := perf.Scaling{Name: "network " + network, Seed: x.Seed}
 	var loads []stats.Load
 	for _, c := range x.cells {
 		if c.network != network {
@@ -188,6 +188,8 @@ func answer(levels []levelFigures, advice []string) string {
 		return b.String()
 	}
 	switch {
+	case full.n == top.n && !apart(levels[len(levels)-2], top):
+		fmt.Fprintf(&b, ", and the most are finished there, %s a second, but the visits are too few or too different to tell whether throughput still rises", rate(top))
 	case full.n == top.n:
 		fmt.Fprintf(&b, ", and throughput still rises there, to %s a second: no level was reached from which on containers wait for each other alone", rate(top))
 	case fallen(full, top):
@@ -216,10 +218,9 @@ func waiting(one, top levelFigures) string {
 	if !(top.start > longer*one.start) {
 		return fmt.Sprintf("; it takes hardly longer than at %d in parallel (%s)", one.n, seconds(one.start))
 	}
-	engine := (top.start - top.program - (one.start - one.program)) / top.start
-	text := fmt.Sprintf("; %s of it is waiting for the engine", pct(engine))
-	if program := (top.program - one.program) / top.start; program >= 0.01 {
-		text += fmt.Sprintf(" and %s the program's waiting for processor and disk", pct(program))
+	text := "; " + pct((top.start-one.start)/top.start) + " of it is waiting, for the engine or in the program, whose own part is not known"
+	if one.program > 0 && top.program > 0 {
+		text = waitingDivided(one, top)
 	}
 	if top.where != nil {
 		text += " (of the start, " + causeText(top.where) + ")"
@@ -263,6 +264,24 @@ func alone(one, top levelFigures) string {
 	}
 	return text + fmt.Sprintf(" As a process without a container the same program is ready after %s at %d in parallel, and %s at %d.",
 		seconds(one.where.Control.Ready), one.n, seconds(top.where.Control.Ready), top.n)
+}
+
+// worthTelling is the share of a start from which on a part of it is told.
+const worthTelling = 0.01
+
+// waitingDivided says what of the waiting is for the engine and what is in the program. Both
+// are differences of medians, of which one can be nothing, or a little less.
+func waitingDivided(one, top levelFigures) string {
+	engine := (top.start - top.program - (one.start - one.program)) / top.start
+	program := (top.program - one.program) / top.start
+	const ofProgram = "the program's waiting for processor and disk"
+	switch {
+	case engine < worthTelling:
+		return fmt.Sprintf("; %s of it is %s", pct(program), ofProgram)
+	case program < worthTelling:
+		return fmt.Sprintf("; %s of it is waiting for the engine", pct(engine))
+	}
+	return fmt.Sprintf("; %s of it is waiting for the engine and %s %s", pct(engine), pct(program), ofProgram)
 }
 
 // lifePhases are the phases that follow each other in a life. Start and ready overlap: ready has

@@ -60,6 +60,12 @@ func TestRelieve(t *testing.T) {
 	}
 }
 
+// unbounded is a level of so few visits that its throughput has no interval.
+func unbounded(l levelFigures) levelFigures {
+	l.rate.Low, l.rate.High = nil, nil
+	return l
+}
+
 func TestAnswer(t *testing.T) {
 	saturated := []levelFigures{figures(1, 4.6, 0.2, 0.001), figures(8, 9.3, 0.75, 0.002), figures(100, 9.25, 10.3, 0.1)}
 	for name, row := range map[string]struct {
@@ -69,11 +75,17 @@ func TestAnswer(t *testing.T) {
 		"saturated": {saturated, "A start takes 10.3 s at 100 in parallel, because this engine finishes 9.25 a second from 8 in parallel on; 97 % of it is waiting for the engine; to begin at most 8 at once would help. " +
 			"100 under way at 9.25 a second are 10.8 s for each, from create to removed (10.4 s were measured). At 1 in parallel a start takes 200 ms, 1 ms of it in the program. Of what a whole life takes longer, 100 % is in start to ready."},
 		"falls": {[]levelFigures{figures(1, 4.6, 0.2, 0), figures(8, 9.3, 0.75, 0), figures(100, 5, 19, 0)},
-			"A start takes 19 s at 100 in parallel, because this engine finishes at most 9.30 a second, at 8 in parallel, and only 5.00 at 100; 99 % of it is waiting for the engine; to begin at most 8 at once would help. " +
+			"A start takes 19 s at 100 in parallel, because this engine finishes at most 9.30 a second, at 8 in parallel, and only 5.00 at 100; 99 % of it is waiting, for the engine or in the program, whose own part is not known; to begin at most 8 at once would help. " +
 				"100 under way at 5.00 a second are 20 s for each, from create to removed (19.1 s were measured). At 1 in parallel a start takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
 		"falls, perhaps": {[]levelFigures{figures(1, 4.6, 0.2, 0), figures(8, 9.3, 0.75, 0), once(figures(100, 5, 19, 0))},
-			"A start takes 19 s at 100 in parallel, because this engine finishes no more from 8 in parallel on (9.30 a second there and 5.00 at 100, which so few visits do not tell apart); 99 % of it is waiting for the engine; to begin at most 8 at once would help. " +
+			"A start takes 19 s at 100 in parallel, because this engine finishes no more from 8 in parallel on (9.30 a second there and 5.00 at 100, which so few visits do not tell apart); 99 % of it is waiting, for the engine or in the program, whose own part is not known; to begin at most 8 at once would help. " +
 				"100 under way at 5.00 a second are 20 s for each, from create to removed (19.1 s were measured). At 1 in parallel a start takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
+		"all of it in the program": {[]levelFigures{figures(1, 0.6, 1.6, 1.4), figures(4, 1.2, 3.2, 3.05), figures(8, 1.2, 6.4, 6.3)},
+			"A start takes 6.40 s at 8 in parallel, because this engine finishes 1.20 a second from 4 in parallel on; 77 % of it is the program's waiting for processor and disk; " +
+				"to begin at most 4 at once or to share one container among tests, or make its program start faster would help. " +
+				"8 under way at 1.20 a second are 6.67 s for each, from create to removed (6.48 s were measured). At 1 in parallel a start takes 1.60 s, 1.40 s of it in the program. Of what a whole life takes longer, 100 % is in start to ready."},
+		"perhaps rises": {[]levelFigures{figures(1, 4.6, 0.2, 0.001), figures(2, 9.1, 0.205, 0.001), unbounded(figures(4, 9.8, 0.206, 0.001))},
+			"A start takes 206 ms at 4 in parallel, and the most are finished there, 9.80 a second, but the visits are too few or too different to tell whether throughput still rises; it takes hardly longer than at 1 in parallel (200 ms)."},
 		"the program waits": {[]levelFigures{figures(1, 0.6, 1.6, 1.4), figures(4, 1.2, 3.2, 2.2), figures(8, 1.2, 6.4, 4.4)},
 			"A start takes 6.40 s at 8 in parallel, because this engine finishes 1.20 a second from 4 in parallel on; 28 % of it is waiting for the engine and 47 % the program's waiting for processor and disk; " +
 				"to begin at most 4 at once or to share one container among tests, or make its program start faster would help. " +
@@ -81,11 +93,11 @@ func TestAnswer(t *testing.T) {
 		"rises": {[]levelFigures{figures(1, 4.6, 0.2, 0), figures(2, 9.1, 0.205, 0)},
 			"A start takes 205 ms at 2 in parallel, and throughput still rises there, to 9.10 a second: no level was reached from which on containers wait for each other alone; it takes hardly longer than at 1 in parallel (200 ms)."},
 		"divided": {[]levelFigures{figures(1, 4.6, 0.2, 0), divided(figures(8, 9.3, 0.75, 0), 1.8)},
-			"A start takes 750 ms at 8 in parallel, and throughput still rises there, to 9.30 a second: no level was reached from which on containers wait for each other alone; 73 % of it is waiting for the engine " +
+			"A start takes 750 ms at 8 in parallel, and throughput still rises there, to 9.30 a second: no level was reached from which on containers wait for each other alone; 73 % of it is waiting, for the engine or in the program, whose own part is not known " +
 				"(of the start, 50 % waiting for a processor; 30 % the engine's processor time; 19 % disk and file systems); to give the engine more processors, to put the engine's data on a faster disk or to let the kernel stack the images' layers (the storage driver overlay2) would help. " +
 				"At 1 in parallel a start takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
 		"undivided": {[]levelFigures{figures(1, 4.6, 0.2, 0), undivided(figures(8, 9.3, 0.75, 0))},
-			"A start takes 750 ms at 8 in parallel, and throughput still rises there, to 9.30 a second: no level was reached from which on containers wait for each other alone; 73 % of it is waiting for the engine " +
+			"A start takes 750 ms at 8 in parallel, and throughput still rises there, to 9.30 a second: no level was reached from which on containers wait for each other alone; 73 % of it is waiting, for the engine or in the program, whose own part is not known " +
 				"(of the start, engine, undivided: it takes the rights of root). At 1 in parallel a start takes 200 ms. Of what a whole life takes longer, 100 % is in start to ready."},
 		"one level": {[]levelFigures{figures(1, 4.6, 0.2, 0)},
 			"A start takes 200 ms at 1 in parallel, and 4.60 a second are started and removed again. Why, only several levels can tell."},

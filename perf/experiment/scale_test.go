@@ -133,6 +133,9 @@ func TestScaleMeasuresAServer(t *testing.T) {
 			t.Errorf("%d visits and %d lives, interval from %v", len(rates.Samples), len(lives.Samples), rates.Summary.Low)
 		}
 		sc := r.Scaling[0]
+		if sc.Seed != 7 {
+			t.Errorf("the seed that replays it is %d", sc.Seed)
+		}
 		if sc.Name != "network none" || len(sc.Levels) != 4 || sc.Contention.Estimate == nil || sc.Confidence != confidence {
 			t.Errorf("the scaling is %+v", sc)
 		}
@@ -333,6 +336,24 @@ func TestScaleInterrupted(t *testing.T) {
 				time.Sleep(time.Minute) // of the bubble: what is under way ends in the background
 			})
 		})
+	}
+}
+
+// brokenEngine answers no question about images.
+type brokenEngine struct{ scaleEngine }
+
+func (brokenEngine) Image(context.Context, string) (container.Image, error) {
+	return container.Image{}, errors.New("the engine's disk is broken")
+}
+
+// Where the run ends by an error, that is why nothing was measured, and no interruption.
+func TestScaleThatCannotBegin(t *testing.T) {
+	r, err := scaled(t.Context(), newServer(1, time.Millisecond), func(s *Scale) { s.Engine = brokenEngine{} })
+	if err == nil || r.Complete {
+		t.Fatalf("complete: %v, %v", r.Complete, err)
+	}
+	if w := r.Workload("none x1"); w.State != perf.StateNotMeasured || w.Reason != "the run ended before it: the engine's disk is broken" {
+		t.Errorf("%s: %s", w.State, w.Reason)
 	}
 }
 

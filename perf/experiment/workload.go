@@ -23,9 +23,9 @@ const cleanupTime = 2 * time.Second
 // errCleanupTime is why a cleanup ends early.
 var errCleanupTime = fmt.Errorf("a cleanup has %s after an interruption", cleanupTime)
 
-// cleanup runs the runner's Cleanup, also when the run was interrupted. It may take as
+// Clean runs the runner's Cleanup, also when the run was interrupted. It may take as
 // long as any other command of the workload, until ctx ends: then there is a limit.
-func cleanup(ctx context.Context, r Runner) error {
+func (r Runner) Clean(ctx context.Context) error {
 	if r.Cleanup == nil {
 		return nil
 	}
@@ -134,7 +134,7 @@ func (rec *recording) end(ctx context.Context, err error) {
 // measure goes through the phases of a workload.
 func (s *session) measure(ctx context.Context, rec *recording) (err error) {
 	runner := s.New(*rec.step)
-	defer func() { err = errors.Join(err, cleanup(ctx, runner), rec.extra(ctx, runner)) }()
+	defer func() { err = errors.Join(err, runner.Clean(ctx), rec.extra(ctx, runner)) }()
 	s.announceCost(rec.step)
 	if runner.Setup != nil {
 		s.progress(rec.step, PhaseSetup, 0, 1, rec)

@@ -1,6 +1,7 @@
 package perfdata
 
 import (
+	"bytes"
 	"debug/elf"
 	"strings"
 	"testing"
@@ -79,5 +80,39 @@ func TestStubsThatNoLinkerDescribes(t *testing.T) {
 		if got := frameAt(t, newUnwinder(), table, plt.Addr+16); got != wordSize {
 			t.Errorf("%s: rsp+%d at the second stub, want rsp+8", name, got)
 		}
+	}
+}
+
+// TestInitAndFini checks the frames in what runs before and after a program: code of the C
+// library in two parts, which nothing describes.
+func TestInitAndFini(t *testing.T) {
+	o := mustOpenObject(t, compileProgram(t, "gcc", "forms.c", "-O2"))
+	defer o.Close()
+	table, err := loadUnwindTable(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".init", ".fini"} {
+		s := o.elf.Section(name)
+		if s == nil {
+			t.Fatalf("no %s", name)
+		}
+		sub, ret := s.Addr, s.Addr+s.Size-1
+		if code, err := s.Data(); err != nil || bytes.HasPrefix(code, endBranch) {
+			sub += uint64(len(endBranch))
+		}
+		for _, tc := range []struct{ pc, above uint64 }{{s.Addr, 8}, {sub, 8}, {sub + 4, 16}, {ret - 4, 16}, {ret, 8}} {
+			if got := frameAt(t, newUnwinder(), table, tc.pc); got != tc.above {
+				t.Errorf("%s+%#x: the frame is at rsp+%d, want rsp+%d", name, tc.pc-s.Addr, got, tc.above)
+			}
+		}
+	}
+	for _, other := range []string{"", "\xc3", "\x48\x83\xec\x08\xc3", "\x48\x83\xec\x18\x48\x83\xc4\x18\xc3", "\x50\x58\x90"} {
+		if steps := splitSteps([]byte(other)); steps != nil {
+			t.Errorf("%x has the steps %x", other, steps)
+		}
+	}
+	if steps := splitSteps([]byte("\x50\xe8\x00\x00\x00\x00\x58\xc3")); len(steps) == 0 { // musl's
+		t.Error("no steps of push and pop")
 	}
 }

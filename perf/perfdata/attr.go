@@ -55,6 +55,7 @@ const (
 
 // Flags of perf_event_attr, by their bits.
 const (
+	flagInherit     = 1 << 1
 	flagFreq        = 1 << 10
 	flagSampleIDAll = 1 << 18
 )
@@ -71,6 +72,7 @@ type event struct {
 	kind, config uint64 // type and config
 	period       uint64 // of each sample, where freq is false
 	freq         bool
+	inherited    bool // by threads and processes that the program starts
 	sampleType   uint64
 	readFormat   uint64
 	sampleIDAll  bool
@@ -98,7 +100,7 @@ func parseAttr(b []byte) (*event, error) {
 	flags := field(40)
 	e := &event{
 		kind: uint64(order.Uint32(b)), config: field(8), period: field(16), sampleType: field(24), readFormat: field(32),
-		freq: flags&flagFreq != 0, sampleIDAll: flags&flagSampleIDAll != 0,
+		freq: flags&flagFreq != 0, inherited: flags&flagInherit != 0, sampleIDAll: flags&flagSampleIDAll != 0,
 		branchType: field(72), regsUser: field(80), regsIntr: field(96),
 	}
 	e.name = eventName(e.kind, e.config)

@@ -63,6 +63,10 @@ type fde struct {
 // compilation unit.
 const maxCIEs = 1 << 18
 
+// maxCIESize bounds one of them. Those of compilers have some 30 bytes; but each function
+// can name another place, and so have the same bytes read as often as there are functions.
+const maxCIESize = 1 << 10
+
 // A frameEntry is the frame of an entry: its length has been checked against the section.
 type frameEntry struct {
 	offset int
@@ -143,12 +147,15 @@ func (s *frameSection) readCIE(offset int) *cie {
 }
 
 func (s *frameSection) parseCIE(c *cie, offset int) error {
-	e, _, err := s.entryAt(offset)
+	e, next, err := s.entryAt(offset)
 	if err != nil {
 		return err
 	}
 	if e.ends || !s.isCIE(e) {
 		return errors.New("is none")
+	}
+	if n := next - offset; n > maxCIESize {
+		return fmt.Errorf("has %d bytes, more than the %d that are read", n, maxCIESize)
 	}
 	r := &e.body
 	version := r.u8()

@@ -83,7 +83,7 @@ func checkAgainstDelve(t *testing.T, path string) {
 		if entry.Begin() != f.start || entry.End() != f.start+f.size {
 			t.Errorf("function %#x to %#x, and Delve has %#x to %#x", f.start, f.start+f.size, entry.Begin(), entry.End())
 		}
-		_, err = f.run(s, func(pc uint64, r *frameRule) {
+		_, err = f.run(s, func(pc uint64, r *frameRule) error {
 			rows++
 			context, err := entry.EstablishFrame(pc)
 			if err != nil {
@@ -94,6 +94,7 @@ func checkAgainstDelve(t *testing.T, path string) {
 					t.Errorf("at %#x: %s", pc, d)
 				}
 			}
+			return nil
 		})
 		if err != nil {
 			t.Errorf("function %#x: %v", f.start, err)

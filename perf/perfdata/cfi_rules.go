@@ -293,9 +293,10 @@ func (m *cfiMachine) setLoc() (bool, error) {
 
 // run runs the steps of a function and calls row for each stretch of addresses that has a
 // rule of its own: it holds from start up to the next call's start, the last one up to
-// the function's end. The rule is overwritten after the call. At a fault the rows before
-// it have been called for, and the address from which nothing is known is returned.
-func (f *functionEntry) run(s *frameSection, row func(start uint64, r *frameRule)) (faultAt uint64, err error) {
+// the function's end. The rule is overwritten after the call. At a fault, of which row's
+// error is one, the rows before it have been called for, and the address from which
+// nothing is known is returned.
+func (f *functionEntry) run(s *frameSection, row func(start uint64, r *frameRule) error) (faultAt uint64, err error) {
 	m := cfiMachine{r: f.steps, section: s, cie: f.cie, loc: f.start, state: f.cie.initial, initial: &f.cie.initial.rule}
 	end := f.start + f.size
 	from := f.start
@@ -307,11 +308,13 @@ func (f *functionEntry) run(s *frameSection, row func(start uint64, r *frameRule
 		if !advance {
 			continue
 		}
-		row(from, &m.rule)
+		if err := row(from, &m.rule); err != nil {
+			return from, err
+		}
 		from = m.loc
 	}
 	if from < end {
-		row(from, &m.rule)
+		return from, row(from, &m.rule)
 	}
 	return 0, nil
 }

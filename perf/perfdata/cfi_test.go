@@ -81,7 +81,10 @@ func rowsOf(table *unwindTable, i int) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	_, err = f.run(s, func(pc uint64, r *frameRule) { fmt.Fprintf(&b, "%x %s\n", pc, ruleText(s, r)) })
+	_, err = f.run(s, func(pc uint64, r *frameRule) error {
+		fmt.Fprintf(&b, "%x %s\n", pc, ruleText(s, r))
+		return nil
+	})
 	return b.String(), err
 }
 

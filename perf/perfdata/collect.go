@@ -36,6 +36,15 @@ type collector struct {
 	caller map[callKey]int32 // what callerSite found
 	space  *space            // of the sample's process
 	waits  map[uint32]wait   // threads that are off the CPU; nil: not asked for
+	unread int64             // samples of switches whose payload has another form
+
+	counters map[counterKey]uint64 // what each event of a group had counted at its last sample
+
+	chained       bool   // the sample's call chain has addresses
+	cookie        uint64 // what the rest of the sample's call chain comes with; 0: it is whole
+	deferred      map[deferredKey][]deferredSample
+	deferredCount int
+	incomplete    int64 // samples whose rest never came
 }
 
 // take is given each record in order of time.
@@ -53,6 +62,8 @@ func (c *collector) take(s *session, r record) {
 		ok = c.world.fork(b)
 	case recExit:
 		ok = c.world.exit(b)
+	case recCallchainDeferred:
+		ok = c.takeDeferred(s, r)
 	case recKsymbol:
 		ok = c.world.kernel.symbol(b)
 	case recSwitch, recSwitchCPUWide:
@@ -74,12 +85,15 @@ func (c *collector) takeSample(s *session, r record) {
 		s.faults.add(r.offset, "a sample is of no event that the recording has")
 		return
 	}
-	if !c.wanted(e) {
+	if !c.wanted(e) && !e.group() {
 		return
 	}
 	x := &c.sample
 	if err := x.parse(e, r.body()); err != nil {
 		s.faults.add(r.offset, "%v", err)
+		return
+	}
+	if e.group() && !c.grouped(s, x) {
 		return
 	}
 	t := c.world.thread(x.pid, x.tid)
@@ -88,7 +102,14 @@ func (c *collector) takeSample(s *session, r record) {
 		c.space.before = nil // the program that was begun runs
 	}
 	c.stack(s, r.misc)
-	at := c.stacks.at(c.stacks.ownerOf(c.owner(t, x)), c.sites)
+	owner := c.stacks.ownerOf(c.owner(t, x))
+	if c.deferSample(x, owner) {
+		return
+	}
+	if c.cookie != 0 {
+		c.incomplete++
+	}
+	at := c.stacks.at(owner, c.sites)
 	if c.waits != nil {
 		c.sleeps(x, at)
 		return
@@ -131,17 +152,17 @@ func (c *collector) wanted(e *event) bool {
 // stack finds the sites of the sample, the innermost first.
 func (c *collector) stack(s *session, misc uint16) {
 	x := &c.sample
-	c.sites = c.sites[:0]
+	c.sites, c.cookie = c.sites[:0], 0
 	mode := contextUser
 	if misc&miscCPUMode == miscKernel {
 		mode = contextKernel
 	}
 	dumped := x.regsABI != 0 && len(x.stack) > 0
-	chained := c.chain(x.callchain, mode, !dumped)
+	c.chained = c.chain(x.callchain, mode, !dumped)
 	switch {
 	case dumped:
 		c.unwind(s, x)
-	case !chained:
+	case !c.chained:
 		c.single(x.ip, mode)
 	}
 }
@@ -183,6 +204,8 @@ func (c *collector) chain(b []byte, mode uint64, user bool) bool {
 				c.sites = append(c.sites, c.callerSite(ip))
 			}
 			any = true
+		case contextUserDeferred:
+			c.cookie = ip
 		}
 		first = false
 	}

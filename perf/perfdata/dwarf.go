@@ -1,6 +1,7 @@
 package perfdata
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,28 +58,36 @@ func openDWARF(o *object) (*dwarfData, error) {
 	if o.elf.ByteOrder != binary.LittleEndian {
 		return nil, fmt.Errorf("%s: debug information of big-endian machines is not read", o.path)
 	}
+	var mu sync.Mutex
 	var errs []error
 	d, err := newDWARF(func(name string) *dwarfSection {
 		s, err := openDWARFSection(o, name)
 		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
 			errs = append(errs, err)
 		}
 		return s
 	})
+	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	return d, errors.Join(append(errs, err)...)
 }
 
 // newDWARF finds the units in the sections that open returns by their names, of which each
-// may be empty.
+// may be empty. open is called from several goroutines.
 func newDWARF(open func(name string) *dwarfSection) (*dwarfData, error) {
 	d := &dwarfData{tables: map[abbreviationsKey]*abbreviations{}, names: map[uint64]dwarfName{}, faults: map[string]bool{}}
+	parts := []struct {
+		name string
+		to   **dwarfSection
+	}{
+		{"info", &d.info}, {"line", &d.line}, {"str", &d.str}, {"abbrev", &d.abbrev}, {"line_str", &d.lineStr},
+		{"ranges", &d.ranges}, {"rnglists", &d.rnglists}, {"addr", &d.addr}, {"str_offsets", &d.strOffsets},
+	}
+	inParallel(len(parts), func(i int) { *parts[i].to = open(parts[i].name) }) // compressed ones take long
 	total := uint64(0)
-	for name, s := range map[string]**dwarfSection{
-		"info": &d.info, "abbrev": &d.abbrev, "str": &d.str, "line_str": &d.lineStr, "line": &d.line,
-		"ranges": &d.ranges, "rnglists": &d.rnglists, "addr": &d.addr, "str_offsets": &d.strOffsets,
-	} {
-		*s = open(name)
-		total += (*s).size
+	for _, p := range parts {
+		total += (*p.to).size
 	}
 	d.budget.Store(int64(budgetFactor*min(total, maxSection) + budgetLeast))
 	err := d.findUnits()

@@ -177,6 +177,7 @@ func (t *lineTable) readList(b *dwarfBuffer, begin uint64) (list []lineFile, ok 
 		return nil, false // each takes a byte at least
 	}
 	for range n {
+		at := b.pos
 		var f lineFile
 		for _, x := range fields {
 			v, ok := t.format.value(b, uint16(min(x.form, 0xffff)), 0, begin)
@@ -189,6 +190,9 @@ func (t *lineTable) readList(b *dwarfBuffer, begin uint64) (list []lineFile, ok 
 			case contentDir:
 				f.dir = v.n
 			}
+		}
+		if b.pos == at || b.short {
+			return nil, false
 		}
 		list = append(list, f)
 	}

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 )
@@ -193,22 +194,26 @@ type goFunction struct {
 
 func (f goFunction) word(i int) uint32 { return binary.LittleEndian.Uint32(f.record[4*i:]) }
 
+// entry is where a function begins; behind the last one, where the code ends.
+func (t *goTable) entry(i int) uint64 {
+	if 8*i+4 > len(t.functions) {
+		return math.MaxUint64
+	}
+	return t.text + uint64(binary.LittleEndian.Uint32(t.functions[8*i:]))
+}
+
 // function finds the function around an address. The last entry of the table says where
 // the code ends.
 func (t *goTable) function(addr uint64) (goFunction, bool) {
-	entry := func(i int) uint64 { return t.text + uint64(binary.LittleEndian.Uint32(t.functions[8*i:])) }
-	i := sort.Search(t.count, func(i int) bool { return entry(i) > addr }) - 1
-	if i < 0 {
-		return goFunction{}, false
-	}
-	if end := 8 * (i + 1); end+4 <= len(t.functions) && addr >= entry(i+1) {
+	i := sort.Search(t.count, func(i int) bool { return t.entry(i) > addr }) - 1
+	if i < 0 || addr >= t.entry(i+1) {
 		return goFunction{}, false
 	}
 	at := uint64(binary.LittleEndian.Uint32(t.functions[8*i+4:]))
 	if at+uint64(t.recordSize) > uint64(len(t.functions)) {
 		return goFunction{}, false
 	}
-	return goFunction{entry(i), t.functions[at:]}, true
+	return goFunction{t.entry(i), t.functions[at:]}, true
 }
 
 // The words of runtime._func that are used here, and the numbers of its tables

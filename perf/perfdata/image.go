@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 // imageKind says where the names of an image come from.
@@ -53,15 +54,21 @@ type images struct {
 	open  Opener
 	facts *facts
 	vdso  func() (File, error) // of this machine; nil: of none
+
+	// ahead are those who read the symbols of what occurs, with what inlined asks for,
+	// while the recording is read.
+	inlined bool
+	ahead   sync.WaitGroup
 }
 
 // newImages takes the vdso from this process, if files are this machine's, too.
-func newImages(open Opener) *images {
-	return &images{byKey: map[imageKey]*image{}, open: open, vdso: ownVDSO}
+func newImages(open Opener, inlined bool) *images {
+	return &images{byKey: map[imageKey]*image{}, open: open, vdso: ownVDSO, inlined: inlined}
 }
 
 // close closes the files.
 func (s *images) close() {
+	s.ahead.Wait()
 	for _, i := range s.all {
 		if i.symbols != nil {
 			_ = i.symbols.Close() // they were only read
@@ -119,6 +126,7 @@ func (s *images) load(i *image) *object {
 	}
 	if i.object != nil {
 		i.symbols = newSymbols(i.object, s.open)
+		s.ahead.Go(func() { i.symbols.read(s.inlined) })
 	}
 	return i.object
 }

@@ -22,7 +22,7 @@ ffffffffc0010000 t bpf_prog_6deef7357e7b4530	[bpf]
 `
 
 func TestKallsyms(t *testing.T) {
-	k, err := readKallsyms(strings.NewReader(kallsymsText))
+	k, err := readKallsyms(strings.NewReader(kallsymsText), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestKallsymsRefused(t *testing.T) {
 		"fffffffff81000000 T a\n":                      "line 1",
 		strings.Repeat("x", 2*maxSymbolLine):           "after line 0",
 	} {
-		if _, err := readKallsyms(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := readKallsyms(strings.NewReader(text), len(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v, want one about %q", text, err, want)
 		}
 	}
@@ -79,7 +79,7 @@ func FuzzSymbolText(f *testing.F) {
 	f.Add(kallsymsText, uint64(0xffffffff81000000))
 	f.Add("7f0010 20 LazyCompile:*f native array.js\n", uint64(0x7f0010))
 	f.Fuzz(func(t *testing.T, text string, addr uint64) {
-		if k, err := readKallsyms(strings.NewReader(text)); err == nil {
+		if k, err := readKallsyms(strings.NewReader(text), len(text)); err == nil {
 			if _, _, start, ok := k.lookup(addr); ok && start > addr {
 				t.Errorf("%#x is said to lie behind %#x", addr, start)
 			}
@@ -101,7 +101,7 @@ func BenchmarkKallsyms(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := readKallsyms(strings.NewReader(string(text))); err != nil {
+		if _, err := readKallsyms(strings.NewReader(string(text)), len(text)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -157,7 +157,8 @@ func (k *kernel) read() {
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		// The size that the kernel tells of the file is 0.
-		k.table, k.err = readKallsyms(io.NewSectionReader(f, 0, maxSection))
+		const room = 4 << 20 // for the functions of most kernels
+		k.table, k.err = readKallsyms(io.NewSectionReader(f, 0, maxSection), room)
 	}()
 }
 

@@ -2,7 +2,6 @@ package perfdata
 
 import (
 	"bytes"
-	"compress/zlib"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -10,7 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -139,8 +140,8 @@ func decompress(raw []byte, class elf.Class, order binary.ByteOrder) ([]byte, er
 	} else {
 		size = order.Uint64(raw[8:])
 	}
-	if size > maxSection {
-		return nil, fmt.Errorf("says that it has %d bytes uncompressed, more than the %d that are read", size, uint64(maxSection))
+	if most := min(maxSection, maxInflation*uint64(len(raw))); size > most {
+		return nil, fmt.Errorf("says that %d bytes become %d uncompressed, more than the %d that are read", len(raw), size, most)
 	}
 	var in io.Reader
 	switch elf.CompressionType(kind) {
@@ -160,13 +161,30 @@ func decompress(raw []byte, class elf.Class, order binary.ByteOrder) ([]byte, er
 	default:
 		return nil, fmt.Errorf("is compressed in a way (%d) that is not known", kind)
 	}
-	// Grown as it comes: a size that is a lie takes no memory.
-	var out bytes.Buffer
-	if _, err := io.Copy(&out, io.LimitReader(in, int64(size))); err != nil {
-		return nil, err
+	return inflateAll(in, size, uint64(len(raw)))
+}
+
+// maxInflation bounds how many times its compressed size a section may have. Debug
+// information becomes three to five times as large, and sections of repeated names forty.
+const maxInflation = 128
+
+// inflateAll reads what shall have so many bytes. At first there is room for as many as
+// sections usually have: a size that is a lie takes no memory.
+func inflateAll(in io.Reader, size, compressed uint64) ([]byte, error) {
+	out := make([]byte, 0, min(size, 8*compressed))
+	for {
+		n, err := io.ReadFull(in, out[len(out):cap(out)])
+		out = out[:len(out)+n]
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, err
+		}
+		if err != nil || uint64(len(out)) >= size {
+			break
+		}
+		out = slices.Grow(out, int(min(uint64(len(out)), size-uint64(len(out)))))
 	}
-	if uint64(out.Len()) != size {
-		return nil, fmt.Errorf("has %d bytes uncompressed, not the %d that it says", out.Len(), size)
+	if uint64(len(out)) != size {
+		return nil, fmt.Errorf("has %d bytes uncompressed, not the %d that it says", len(out), size)
 	}
-	return out.Bytes(), nil
+	return out, nil
 }

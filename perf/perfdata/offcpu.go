@@ -28,8 +28,51 @@ const (
 // sleeps keeps the sample of a context switch until its thread runs again. The kernel
 // writes the sample of a switch first, then the record that the thread is out, and later
 // the one that it is in.
+//
+// A sample of the tracepoint sched:sched_switch says itself which thread runs now, and why
+// the other one does not: of these the kernel's records are not needed. Where only the
+// program's threads were recorded, others' switches to them are missing, and what they wait
+// for stays open.
 func (c *collector) sleeps(x *sample, at int32) {
-	c.waits[x.tid] = wait{at: at, since: x.time}
+	w := wait{at: at, since: x.time}
+	if x.event.name == schedSwitch {
+		next, preempted, ok := switchTo(x)
+		if !ok {
+			c.unread++
+			return
+		}
+		w.preempted = preempted
+		if over, waits := c.waits[next]; waits && next != x.tid {
+			delete(c.waits, next)
+			c.wakes(over, x.time)
+		}
+		if x.tid == 0 {
+			return // the idle thread, of which each CPU has one, waits for nothing
+		}
+	}
+	c.waits[x.tid] = w
+}
+
+// schedSwitch is the tracepoint of switches.
+const schedSwitch = "sched:sched_switch"
+
+// Where the payload of a switch has the thread that ran, its state and the one that runs
+// (/sys/kernel/tracing/events/sched/sched_switch/format).
+const (
+	switchPrevAt  = 24
+	switchStateAt = 32
+	switchNextAt  = 56
+	switchSize    = 64
+)
+
+// switchTo takes the payload apart. It fails if that has another form, which shows in the
+// thread that ran: it is the sample's.
+func switchTo(x *sample) (next uint32, preempted, ok bool) {
+	if len(x.raw) < switchSize || order.Uint32(x.raw[switchPrevAt:]) != x.tid {
+		return 0, false, false
+	}
+	const states = 0xff // those that wait; what is above says that it could run
+	return order.Uint32(x.raw[switchNextAt:]), order.Uint64(x.raw[switchStateAt:])&states == 0, true
 }
 
 // switched takes the kernel's own record of a switch. Whose it is stands behind it, in what

@@ -1,17 +1,12 @@
 package perfdata
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
-	"debug/elf"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -74,7 +69,7 @@ var subjects = []subject{
 	}},
 	{"Go", []string{"fp", "dwarf"}, func(t *testing.T, dir string) []string {
 		run(t, source("go"), "go", "build", "-o", filepath.Join(dir, "program"), ".")
-		return []string{filepath.Join(dir, "program"), "700"}
+		return []string{filepath.Join(dir, "program"), "350"}
 	}},
 }
 
@@ -82,7 +77,7 @@ func buildC(t *testing.T, dir string, flags ...string) []string {
 	t.Helper()
 	run(t, dir, append(append([]string{"gcc"}, flags...), "-pthread", "-o", "program", source("program.c"), "-ldl")...)
 	run(t, dir, append(append([]string{"gcc"}, flags...), "-shared", "-fPIC", "-o", "plugin.so", source("plugin.c"))...)
-	return []string{filepath.Join(dir, "program"), "300", filepath.Join(dir, "plugin.so")}
+	return []string{filepath.Join(dir, "program"), "150", filepath.Join(dir, "plugin.so")}
 }
 
 // recorded makes a recording of a command and returns its path.
@@ -94,10 +89,12 @@ func recorded(t testing.TB, dir string, command []string, flags ...string) strin
 	return data
 }
 
+// maxRecordings bounds how many are made of one kind to have enough samples.
+const maxRecordings = 4
+
 // TestAgainstPerfScript checks that of the samples' weight at least 99.5 % has the stack
 // that perf script finds, and that other differences are of kinds which are known. What
-// perf itself loses frames of is left out of the share: it is told, and has to reach the
-// root here.
+// perf is known to have wrong is left out of the share, and told.
 func TestAgainstPerfScript(t *testing.T) {
 	testenv.Working(t, "perf", perfRecords)
 	for _, s := range subjects {
@@ -106,8 +103,15 @@ func TestAgainstPerfScript(t *testing.T) {
 			dir := t.TempDir()
 			command := s.build(t, dir)
 			for _, graph := range s.graphs {
-				data := recorded(t, dir, command, "-e", "cpu-clock", "-F", "2500", "--call-graph", graph)
-				compareWithPerf(t, s.name+", "+graph, data)
+				c := newComparison(s.name + ", " + graph)
+				c.chained = s.name == "Go"
+				for range maxRecordings {
+					c.add(t, recorded(t, dir, command, "-e", "cpu-clock", "-F", "9000", "--call-graph", graph))
+					if c.samples >= leastSamples {
+						break
+					}
+				}
+				c.judge(t)
 			}
 		})
 	}
@@ -119,57 +123,191 @@ type oneSample struct {
 	time   uint64
 	period int64
 	frames []oracleFrame
+	dump   *oracleDump // of ours alone; nil: there is none
+}
+
+// An oracleDump is a stack that was dumped, with what was made of it.
+type oracleDump struct {
+	regs  registers
+	stack []byte
+	maps  []mapping
+	// ips are the addresses of the walk, and second those of the second opinion; whether
+	// either got to what a thread begins with.
+	ips, second      []uint64
+	root, secondRoot bool
+	by               *secondWalk
 }
 
 type oracleFrame struct {
-	address uint64 // in perf's text
+	ip      uint64 // as perf script shows it
 	name    string
 	module  string
+	address uint64 // in the module, where the name was looked up; of ours alone
 }
 
-// leastEqual is the share of the weight that has to have perf's stack.
-const leastEqual = 0.995
+// pageSize is what addresses in a file and in a process have in common.
+const pageSize = 4096
 
-func compareWithPerf(t *testing.T, name, data string) {
+// caller reports whether ip is what a call returns to, so that the name is that of one byte
+// before: so it is in a chain of the kernel.
+func (f oracleFrame) caller() bool { return (f.address+1)%pageSize == f.ip%pageSize }
+
+// handlerReturn reports whether the frame is what a handler of signals returns to. There is
+// no call before it, but of walks through dumps perf shows all callers one byte before.
+func (f oracleFrame) handlerReturn() bool { return (f.address-1)%pageSize == f.ip%pageSize }
+
+// agreed reports whether the second opinion is the same as the walk.
+func (d *oracleDump) agreed() bool {
+	return d.root == d.secondRoot && slices.Equal(d.ips, d.second)
+}
+
+// leastEqual is the share of the weight that has to have perf's stack, and leastSamples
+// how many it is taken of: one of them is to be a tenth of a percent at most.
+const (
+	leastEqual   = 0.995
+	leastSamples = 1000
+)
+
+// A comparison adds up what recordings of one kind say.
+type comparison struct {
+	name           string
+	symbols        *oracleSymbols
+	samples        int
+	agreed         int   // samples on which the second opinion is the same
+	all, of, equal int64 // weight; of: without what perf is known to have wrong
+	classes        map[string]int64
+	chained        bool // the program keeps frame pointers everywhere
+	// chains is how many walks were held against the frame pointers.
+	chains, chainsAgreed int
+	settled              map[string]int // samples that gdb was asked about, by class
+}
+
+func newComparison(name string) *comparison {
+	return &comparison{name: name, symbols: newOracleSymbols(), classes: map[string]int64{}, settled: map[string]int{}}
+}
+
+// add compares the samples of a recording.
+func (c *comparison) add(t *testing.T, data string) {
 	t.Helper()
 	theirs := scriptSamples(t, data)
 	ours, _ := ownSamples(t, data)
 	if len(ours) != len(theirs) {
-		t.Fatalf("%s: %d samples, perf script has %d", name, len(ours), len(theirs))
+		t.Fatalf("%s: %d samples, perf script has %d", c.name, len(ours), len(theirs))
 	}
-	aliases := newAliases()
-	var all, total, equal int64 // total is without what perf loses
-	classes := map[string]int64{}
+	classes := make([]string, len(ours))
 	for i, o := range ours {
 		p := theirs[i]
 		if o.tid != p.tid || o.time != p.time || o.period != p.period {
-			t.Fatalf("%s: sample %d is of thread %d at %d, period %d; perf script has %d at %d, %d", name, i, o.tid, o.time, o.period, p.tid, p.time, p.period)
+			t.Fatalf("%s: sample %d is of thread %d at %d, period %d; perf script has %d at %d, %d", c.name, i, o.tid, o.time, o.period, p.tid, p.time, p.period)
 		}
-		all += o.period
-		total += o.period
-		class := aliases.difference(o, p)
-		if class == "" {
-			equal += o.period
-			continue
+		if o.dump != nil && o.dump.agreed() {
+			c.agreed++
 		}
-		classes[class] += o.period
-		if class == perfLosesFrames {
-			total -= o.period
+		if d := o.dump; c.chained && d != nil && len(d.ips) > 0 && strings.HasSuffix(d.find(d.ips[0]).image.path, "program") {
+			c.chains++
+			if d.chainAgrees() {
+				c.chainsAgreed++
+			} else {
+				t.Logf("%s: the frame pointers lead to %x:\n%s", c.name, d.chain(), sideBySide(o, p))
+			}
 		}
-		if class == otherDifference {
-			t.Logf("%s: sample of thread %d at %d:\n%s", name, o.tid, o.time, sideBySide(o, p))
+		classes[i] = c.symbols.difference(o, p)
+	}
+	c.settle(t, ours, theirs, classes)
+	for i, o := range ours {
+		c.count(o, classes[i])
+		if classes[i] == otherDifference {
+			t.Logf("%s: sample of thread %d at %d:\n%s", c.name, o.tid, o.time, sideBySide(o, theirs[i]))
 		}
 	}
-	share := float64(equal) / float64(max(total, 1))
-	t.Logf("%s: %d samples, %.2f %% of the weight equal; %s", name, len(ours), 100*share, classText(classes, all))
-	if share < leastEqual && total > all/50 { // of Go's programs, perf unwinds none
+}
 
-		t.Errorf("%s: %.2f %% of the weight has perf script's stack, want %.1f %%", name, 100*share, 100*leastEqual)
+// count adds a sample of a class.
+func (c *comparison) count(o oneSample, class string) {
+	c.samples++
+	c.all += o.period
+	if class == "" {
+		c.equal += o.period
+	} else {
+		c.classes[class] += o.period
 	}
-	// Single samples at moments that come once in many recordings are told above.
-	if float64(classes[otherDifference]) > (1-leastEqual)*float64(all) {
-		t.Errorf("%s: %.2f %% of the weight differs in a way that nobody has looked at", name, 100*float64(classes[otherDifference])/float64(all))
+	if class == "" || class == otherDifference {
+		c.of += o.period
 	}
+}
+
+// mostSettled bounds how many samples of each class gdb is asked about. Those on which there
+// is no second opinion are more than some only where something is wrong.
+const mostSettled, mostUnclear = 2, 20
+
+// settle asks gdb: about some samples of which perf is said to have the stack wrong, where
+// gdb must not say otherwise; and about those where there is no second opinion, as the call
+// frame information says nothing of the code. Where gdb finds the walk's addresses, these
+// get the class that they would have with one.
+func (c *comparison) settle(t *testing.T, ours, theirs []oneSample, classes []string) {
+	t.Helper()
+	var ask []int
+	asked := map[string]int{}
+	for i, o := range ours {
+		most := 0
+		switch classes[i] {
+		case perfLosesFrames, perfStrays:
+			most = mostSettled
+		case otherDifference:
+			if o.dump != nil && !o.dump.agreed() {
+				most = mostUnclear
+			}
+		}
+		if asked[classes[i]]+c.settled[classes[i]] < most {
+			asked[classes[i]]++
+			ask = append(ask, i)
+		}
+	}
+	if len(ask) == 0 {
+		return
+	}
+	var dumps []*oracleDump
+	for _, i := range ask {
+		dumps = append(dumps, ours[i].dump)
+	}
+	for n, gdb := range gdbWalks(t, dumps) {
+		i := ask[n]
+		switch agrees := dumps[n].gdbAgrees(gdb); {
+		case !agrees && classes[i] == otherDifference:
+		case !agrees:
+			t.Errorf("%s: sample of thread %d at %d: gdb has the addresses %x\n%s", c.name, ours[i].tid, ours[i].time, gdb, sideBySide(ours[i], theirs[i]))
+		case classes[i] == otherDifference:
+			dumps[n].second, dumps[n].secondRoot = dumps[n].ips, dumps[n].root
+			classes[i] = c.symbols.difference(ours[i], theirs[i])
+		}
+		c.settled[classes[i]]++
+	}
+}
+
+// judge says what has come of it.
+func (c *comparison) judge(t *testing.T) {
+	t.Helper()
+	share := float64(c.equal) / float64(max(c.of, 1))
+	t.Logf("%s: %d samples, %.2f %% of the weight equal, %d walks as the second opinion has them, asked of gdb %v; %s", c.name, c.samples, 100*share, c.agreed, c.settled, classText(c.classes, c.all))
+	if c.chains > 0 {
+		t.Logf("%s: %d of %d walks have the callers that the frame pointers lead to", c.name, c.chainsAgreed, c.chains)
+		if float64(c.chainsAgreed) < leastEqual*float64(c.chains) {
+			t.Errorf("%s: fewer than %.1f %% have", c.name, 100*leastEqual)
+		}
+	}
+	if share < leastEqual {
+		t.Errorf("%s: %.2f %% of the weight has perf script's stack, want %.1f %%", c.name, 100*share, 100*leastEqual)
+	}
+	if n := c.classes[otherDifference]; n > 0 {
+		t.Errorf("%s: %.2f %% of the weight differs in a way that nobody has looked at", c.name, 100*float64(n)/float64(c.all))
+	}
+}
+
+func compareWithPerf(t *testing.T, name, data string) {
+	t.Helper()
+	c := newComparison(name)
+	c.add(t, data)
+	c.judge(t)
 }
 
 func classText(classes map[string]int64, total int64) string {
@@ -186,64 +324,17 @@ func sideBySide(o, p oneSample) string {
 	for i := range max(len(o.frames), len(p.frames)) {
 		var l, r string
 		if i < len(o.frames) {
-			l = fmt.Sprintf("%x %s (%s)", o.frames[i].address, o.frames[i].name, filepath.Base(o.frames[i].module))
+			l = fmt.Sprintf("%x %s (%s)", o.frames[i].ip, o.frames[i].name, filepath.Base(o.frames[i].module))
 		}
 		if i < len(p.frames) {
-			r = fmt.Sprintf("%x %s (%s)", p.frames[i].address, p.frames[i].name, filepath.Base(p.frames[i].module))
+			r = fmt.Sprintf("%x %s (%s)", p.frames[i].ip, p.frames[i].name, filepath.Base(p.frames[i].module))
 		}
 		fmt.Fprintf(&b, "\t%-70.70s | %.90s\n", l, r)
 	}
+	if d := o.dump; d != nil {
+		fmt.Fprintf(&b, "\tthe walk: %x, to the root: %v\n\tthe second: %x, to the root: %v\n", d.ips, d.root, d.second, d.secondRoot)
+	}
 	return b.String()
-}
-
-// scriptSamples runs perf script.
-func scriptSamples(t *testing.T, data string) []oneSample {
-	t.Helper()
-	// 65535 frames: by default perf script shows 127 of them.
-	text := run(t, filepath.Dir(data), "perf", "script", "--no-inline", "--no-demangle", "--ns", "--max-stack", "65535", "-i", data, "-F", "tid,time,period,ip,sym,dso")
-	var all []oneSample
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		switch fields := strings.Fields(line); {
-		case line == "":
-		case line[0] == ' ' && len(fields) >= 3 && strings.HasSuffix(fields[1], ":") || len(fields) == 3 && strings.HasSuffix(fields[1], ":"):
-			all = append(all, scriptHeader(t, fields))
-		default:
-			last := &all[len(all)-1]
-			f, zero := scriptFrame(t, line)
-			if !zero { // what a thread's first function has in place of a return address
-				last.frames = append(last.frames, f)
-			}
-		}
-	}
-	bySample(all)
-	return all
-}
-
-func scriptHeader(t *testing.T, fields []string) oneSample {
-	t.Helper()
-	tid, err := strconv.Atoi(fields[0])
-	seconds, nanos, _ := strings.Cut(strings.TrimSuffix(fields[1], ":"), ".")
-	s, err2 := strconv.ParseUint(seconds, 10, 64)
-	ns, err3 := strconv.ParseUint(nanos, 10, 64)
-	period, err4 := strconv.ParseInt(fields[2], 10, 64)
-	if err := errors.Join(err, err2, err3, err4); err != nil {
-		t.Fatalf("perf script says %q: %v", fields, err)
-	}
-	return oneSample{tid: tid, time: 1e9*s + ns, period: period}
-}
-
-func scriptFrame(t *testing.T, line string) (f oracleFrame, zero bool) {
-	t.Helper()
-	line = strings.TrimSpace(line)
-	address, rest, _ := strings.Cut(line, " ")
-	open := strings.LastIndex(rest, " (")
-	ip, err := strconv.ParseUint(address, 16, 64)
-	if err != nil || open < 0 {
-		t.Fatalf("perf script has the frame %q", line)
-	}
-	f = oracleFrame{ip, strings.TrimSpace(rest[:open]), strings.TrimSuffix(rest[open+2:], ")")}
-	return f, ip+1 <= 1 && f.module == unknownName // or that minus one
 }
 
 // ownSamples reads a recording, one stack a sample.
@@ -255,17 +346,25 @@ func ownSamples(t testing.TB, data string) ([]oneSample, *Recording) {
 	}
 	defer func() { _ = f.Close() }()
 	c := newCollector(Options{NoInlined: true, Open: OpenFile})
+	second := newSecondWalk(t)
 	type kept struct {
-		sample
+		oneSample
 		sites []int32
+		ips   []uint64
 	}
 	var all []kept
 	s := newSession(func(s *session, r record) {
-		n := c.result.Samples
+		n, rooted := c.result.Samples, c.result.Walks[WalkedToRoot]
 		c.take(s, r)
-		if c.result.Samples > n {
-			all = append(all, kept{sample{tid: c.sample.tid, time: c.sample.time, period: c.sample.period}, slices.Clone(c.sites)})
+		if c.result.Samples == n {
+			return
 		}
+		x := &c.sample
+		one := oneSample{tid: int(int32(x.tid)), time: x.time, period: int64(x.period)}
+		if x.regsABI == abi64 {
+			one.dump = second.dump(c, c.result.Walks[WalkedToRoot] > rooted)
+		}
+		all = append(all, kept{one, slices.Clone(c.sites), shownAddresses(c)})
 	})
 	c.world.images.facts = &s.facts
 	defer c.world.images.close()
@@ -282,10 +381,13 @@ func ownSamples(t testing.TB, data string) ([]oneSample, *Recording) {
 	n := c.findNames()
 	var out []oneSample
 	for _, k := range all {
-		one := oneSample{tid: int(int32(k.tid)), time: k.time, period: int64(k.period)}
-		for _, id := range k.sites {
+		if len(k.ips) != len(k.sites) {
+			t.Fatalf("%s: the sample at %d has %d addresses and %d places", data, k.time, len(k.ips), len(k.sites))
+		}
+		one := k.oneSample
+		for i, id := range k.sites {
 			x := c.stacks.sites[id]
-			f := oracleFrame{x.address, unknownName, unknownName}
+			f := oracleFrame{ip: k.ips[i], name: unknownName, module: unknownName, address: x.address}
 			if x.image != nil {
 				f.module = x.image.path
 			}
@@ -300,146 +402,41 @@ func ownSamples(t testing.TB, data string) ([]oneSample, *Recording) {
 	return out, rec
 }
 
+// shownAddresses are the addresses of the sample's stack as perf script shows them: those
+// of its chain, and behind them those of the walk through a dump. What lies in a file is
+// shown by where it is in that.
+func shownAddresses(c *collector) (out []uint64) {
+	dumped := c.sample.regsABI != 0 && len(c.sample.stack) > 0
+	show := func(ip uint64) {
+		if m := c.find(ip); m != nil && m.image.kind != imageJIT && m.image.kind != imageNone {
+			ip += m.offset - m.start
+		}
+		out = append(out, ip)
+	}
+	mode := contextKernel
+	for b := c.sample.callchain; len(b) >= 8; b = b[8:] {
+		switch ip := order.Uint64(b); {
+		case ip >= contextMax:
+			mode = ip
+		case mode == contextKernel:
+			out = append(out, ip)
+		case ip != 0 && !dumped:
+			show(ip)
+		}
+	}
+	if dumped {
+		for _, ip := range c.ips {
+			show(ip)
+		}
+	}
+	if len(out) == 0 {
+		show(c.sample.ip)
+	}
+	return out
+}
+
 func bySample(all []oneSample) {
 	slices.SortStableFunc(all, func(a, b oneSample) int { return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.tid, b.tid)) })
-}
-
-// Kinds of differences. Each is one that was looked at.
-const (
-	// perf (6.1, with libunwind) leaves frames out or gives up, mostly in processes that
-	// have begun another program; here the stack goes to the function that a thread begins
-	// with, and has all that perf has.
-	perfLosesFrames = "perf loses frames"
-	// perf looks a caller in a chain of frame pointers up where it returns to, which is
-	// another function where the call was the last instruction; so is it where the code
-	// keeps no frame pointers and the chain leads through whatever lay there.
-	afterTheCall = "perf names what follows a call"
-
-	otherDifference = "OTHER"
-)
-
-// roots are what threads begin with.
-var roots = []string{"_start", "__clone3", "clone3", "__GI___clone3", "__clone", "_rt0_amd64_linux", "__restore_rt"}
-
-// difference says in which way two stacks differ; empty: in none.
-func (a *aliases) difference(o, p oneSample) string {
-	if len(o.frames) > len(p.frames) && len(p.frames) > 0 && a.hasAll(o.frames, p.frames) {
-		last := plainSymbol(o.frames[len(o.frames)-1].name)
-		if slices.Contains(roots, last) || strings.HasPrefix(last, "runtime.") { // of Go perf unwinds nothing
-			return perfLosesFrames
-		}
-		return otherDifference
-	}
-	if len(o.frames) != len(p.frames) {
-		return otherDifference
-	}
-	class := ""
-	for i := range o.frames {
-		switch x, y := o.frames[i], p.frames[i]; {
-		case a.same(x, y):
-		case i > 0 && (x.address+1)%4096 == y.address%4096:
-			class = afterTheCall
-		default:
-			return otherDifference
-		}
-	}
-	return class
-}
-
-// hasAll reports whether all frames of p stand in o, in their order.
-func (a *aliases) hasAll(o, p []oracleFrame) bool {
-	for _, f := range o {
-		if len(p) > 0 && a.same(f, p[0]) {
-			p = p[1:]
-		}
-	}
-	return len(p) == 0
-}
-
-// aliases knows the names that one function has: perf and this package may choose
-// different ones.
-type aliases struct {
-	byName map[string]map[string]uint64 // module, name: address
-}
-
-func newAliases() *aliases { return &aliases{map[string]map[string]uint64{}} }
-
-func (a *aliases) same(o, p oracleFrame) bool {
-	if plainSymbol(o.name) == plainSymbol(p.name) || o.name == unknownName && p.name == namelessPLT {
-		return true
-	}
-	// perf looks up what a handler of signals returns to one byte before, where nothing is.
-	if o.name == "__restore_rt" && p.name == unknownName && (o.address-1)%4096 == p.address%4096 {
-		return true
-	}
-	table := a.table(o.module)
-	x, ok := table[plainSymbol(o.name)]
-	y, ok2 := table[plainSymbol(p.name)]
-	return ok && ok2 && x == y
-}
-
-// namelessPLT is what perf calls an entry of a procedure linkage table whose function has
-// no name.
-const namelessPLT = "@plt"
-
-// plainSymbol is a name without its version.
-func plainSymbol(name string) string {
-	if i := strings.IndexByte(name, '@'); i > 0 && !strings.HasSuffix(name, pltSuffix) {
-		return name[:i]
-	}
-	return name
-}
-
-// table is where the functions of a module begin.
-func (a *aliases) table(module string) map[string]uint64 {
-	if t, ok := a.byName[module]; ok {
-		return t
-	}
-	t := map[string]uint64{}
-	if strings.HasPrefix(module, "[") {
-		readKernelNames(t)
-	} else {
-		readELFNames(module, t)
-	}
-	a.byName[module] = t
-	return t
-}
-
-func readKernelNames(into map[string]uint64) {
-	data, err := os.ReadFile(kallsymsFile)
-	if err != nil {
-		return
-	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) >= 3 {
-			if address, err := strconv.ParseUint(fields[0], 16, 64); err == nil {
-				into[fields[2]] = address
-			}
-		}
-	}
-}
-
-func readELFNames(path string, into map[string]uint64) {
-	files := []string{path, strings.TrimSuffix(path, ".so") + ".debug"}
-	if o, err := OpenFile(path); err == nil {
-		if obj, err := openObject(path, o); err == nil {
-			files = append(files, buildIDPath(gnuBuildID(obj)))
-			_ = obj.Close()
-		}
-	}
-	for _, name := range files {
-		f, err := elf.Open(name)
-		if err != nil {
-			continue
-		}
-		symbols, _ := f.Symbols()
-		dynamic, _ := f.DynamicSymbols()
-		for _, s := range append(symbols, dynamic...) {
-			into[s.Name] = s.Value
-		}
-		_ = f.Close()
-	}
 }
 
 func init() { recordAnew = makeRecordings }

@@ -191,7 +191,29 @@ func (c *collector) notes(b *builder) []string {
 	if n := c.result.Throttled; n > 0 {
 		out = append(out, fmt.Sprintf("the kernel held samples back %d times, as they took it too long", n))
 	}
+	if n := c.unread; n > 0 {
+		out = append(out, fmt.Sprintf("%d samples of switches say in a form that is not known here which thread goes on, and are left out; record with -e context-switches --switch-events", n))
+	}
+	if n := c.incomplete; n > 0 {
+		out = append(out, fmt.Sprintf("%d samples have no callers of the program: the kernel left them for later, and they never came", n))
+	}
+	out = append(out, c.unwindNotes()...)
 	return append(out, c.imageNotes(b)...)
+}
+
+// unwindNotes says of which files the unwind information could not be read, or was broken
+// where a stack led: the walks that met it go by the frame pointer, or have ended.
+func (c *collector) unwindNotes() []string {
+	var out []string
+	for _, i := range c.world.images.all {
+		if i.tableErr != nil && len(out) < maxImageNotes {
+			out = append(out, fmt.Sprintf("not all unwind information of %s could be read: %v", i.path, i.tableErr))
+		}
+	}
+	if c.walker.fault != nil {
+		out = append(out, fmt.Sprintf("unwind information that a stack led to is broken: %v", c.walker.fault))
+	}
+	return out
 }
 
 // walkNotes says why walks through dumped stacks have ended before the root, where that
@@ -222,6 +244,8 @@ func (c *collector) imageNotes(b *builder) []string {
 		}
 		why := "it has no symbols there"
 		switch {
+		case i.object != nil && i.object.elf.Section(".gnu_debugdata") != nil:
+			why = "its symbols lie in .gnu_debugdata, compressed by xz, which is not read here; install its debug information"
 		case errors.Is(i.err, fs.ErrNotExist):
 			why = "the file is not here"
 		case i.err != nil:

@@ -88,9 +88,9 @@ func Read(r io.Reader, o Options) (*Recording, error) {
 }
 
 func newCollector(o Options) *collector {
-	im := newImages(o.Open)
+	im := newImages(o.Open, !o.NoInlined)
 	c := &collector{
-		options: o, stacks: newStacks(), walker: newUnwinder(), events: map[string]bool{}, caller: map[callKey]int32{},
+		options: o, stacks: newStacks(), walker: newUnwinder(), events: map[string]bool{}, caller: map[callKey]int32{}, counters: map[counterKey]uint64{},
 		world:  newWorld(im, &kernel{images: im}),
 		result: &Recording{Walks: map[string]int64{}},
 	}
@@ -102,6 +102,7 @@ func newCollector(o Options) *collector {
 
 // finish turns what was collected into a profile.
 func (c *collector) finish(s *session) (*Recording, error) {
+	c.endDeferred()
 	r := c.result
 	r.Lost = max(s.lostRecords, s.lostSamples)
 	r.Throttled, r.Records = s.throttled, s.records

@@ -33,6 +33,9 @@ const (
 	recCgroup        = 19
 	recTextPoke      = 20
 	recAuxOutputHWID = 21
+
+	recCallchainDeferred = 22
+
 	recHeaderAttr    = 64
 	recEventType     = 65
 	recTracingData   = 66
@@ -114,6 +117,11 @@ func newSession(take func(*session, record)) *session {
 // read reads all of a recording. Where r can be read at any place, what stands behind the
 // records is known before them.
 func (s *session) read(r io.Reader) error {
+	if f, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return fmt.Errorf("it is a folder, as perf record --threads writes: %w; record without --threads, or read what perf script says of it", ErrUnsupported)
+		}
+	}
 	at := seekable(r)
 	if at != nil {
 		r = io.NewSectionReader(at, 0, math.MaxInt64)
@@ -353,7 +361,7 @@ func (s *session) plain(r record) error {
 		}
 	case recThrottle:
 		s.throttled++
-	case recMmap, recMmap2, recComm, recExit, recFork, recSample, recSwitch, recSwitchCPUWide, recKsymbol:
+	case recMmap, recMmap2, recComm, recExit, recFork, recSample, recSwitch, recSwitchCPUWide, recKsymbol, recCallchainDeferred:
 		s.ordered(r)
 	default:
 		if !needless[r.kind] {

@@ -13,7 +13,7 @@ import (
 
 // Sizes of what is read at once, and of the longest record, whose size has 16 bits.
 const (
-	chunkSize = 1 << 20
+	chunkSize = 1 << 18
 	maxRecord = 1 << 16
 )
 
@@ -126,7 +126,7 @@ type ahead struct {
 }
 
 // readAhead bounds how many pieces wait.
-const readAhead = 4
+const readAhead = 2
 
 func newAhead(r io.Reader, pool *chunks) *ahead {
 	a := &ahead{full: make(chan *chunk, readAhead), stop: make(chan struct{}), done: make(chan struct{})}

@@ -207,6 +207,14 @@ func (s *symbols) demangled(name string) string {
 	return out
 }
 
+// read reads what any question needs, before there is one.
+func (s *symbols) read(inlined bool) {
+	s.symbolTable()
+	if inlined {
+		s.debugInfo()
+	}
+}
+
 // prepare reads, on all processors, what the addresses need. frames finds the same without
 // it, one unit after the other.
 func (s *symbols) prepare(addresses []uint64) {

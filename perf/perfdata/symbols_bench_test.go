@@ -2,63 +2,13 @@ package perfdata
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
-
-// bigUnits and bigFunctions make a program of about 40 MB of .debug_info.
-const (
-	bigUnits     = 250
-	bigFunctions = 18
-)
-
-// bigProgram links copies of one compiled unit, whose functions are renamed: what takes the
-// time is debug information, and compiling 250 units would take minutes.
-func bigProgram(b *testing.B) string {
-	b.Helper()
-	dir := b.TempDir()
-	var source strings.Builder
-	source.WriteString(`#include <vector>
-#include <string>
-#include <map>
-#include <algorithm>
-template<int N> static inline double leaf(double x) { return x*1.0001 + N; }
-template<int N> static inline double mid(double x, std::vector<double> &v) { for (auto &e : v) x = leaf<N>(x) + e; v.push_back(x); return leaf<N+1>(x); }
-`)
-	for f := range bigFunctions {
-		fmt.Fprintf(&source, "__attribute__((noinline)) double f%d(double x, std::vector<double> &v, std::map<int, std::string> &m) {\n"+
-			"\tx = mid<%d>(x, v); m[%d] = \"a\" + std::to_string(x); std::sort(v.begin(), v.end()); return x + m.size() + mid<%d>(x, v);\n}\n", f, f, f, f+100)
-	}
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			b.Fatal(err)
-		}
-	}
-	write("unit.cpp", source.String())
-	write("main.cpp", "int main() {}\n")
-	run(b, dir, "g++", "-O2", "-g", "-c", "unit.cpp")
-	link := []string{"g++", "-o", "big", "main.cpp"}
-	for u := range bigUnits {
-		var names strings.Builder
-		for line := range strings.Lines(run(b, dir, "nm", "unit.o")) {
-			if f := strings.Fields(line); len(f) == 3 && f[1] == "T" {
-				fmt.Fprintf(&names, "%s %s\n", f[2], strings.Replace(f[2], "_Z", fmt.Sprintf("_ZN4u%03d", u), 1)+"E")
-			}
-		}
-		write("names", names.String())
-		object := fmt.Sprintf("u%03d.o", u)
-		run(b, dir, "objcopy", "--redefine-syms=names", "unit.o", object)
-		link = append(link, object)
-	}
-	run(b, dir, link...)
-	return filepath.Join(dir, "big")
-}
 
 // bigAddresses are about 18,000 addresses of the functions of the units.
 func bigAddresses(b *testing.B, program string) []uint64 {
@@ -85,7 +35,7 @@ func bigAddresses(b *testing.B, program string) []uint64 {
 // units and 40 MB of debug information, from opening the file on. The peer is addr2line, if
 // it is there, which gets all addresses at once.
 func BenchmarkFrames(b *testing.B) {
-	program := bigProgram(b)
+	program := testenv.LargeProgram(b, b.TempDir())
 	addresses := bigAddresses(b, program)
 	info := symbolsOf(b, program).object.elf.Section(".debug_info").Size
 	frames := 0

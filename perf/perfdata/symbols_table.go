@@ -152,11 +152,20 @@ func readRawSymbols(o *object, section string) ([]rawSymbol, error) {
 	}
 	names := string(table)
 	out := make([]rawSymbol, 0, len(data)/size)
+	budget := nameBudget(len(names))
 	for data = data[size:]; len(data) >= size; data = data[size:] {
-		out = append(out, decodeSymbol(o, data, names))
+		r := decodeSymbol(o, data, names)
+		if budget -= len(r.name); budget < 0 {
+			return nil, fmt.Errorf("%s: section %s: the names of its first %d symbols have far more bytes than the table of names, which has %d: none is read", o.path, section, len(out)+1, len(names))
+		}
+		out = append(out, r)
 	}
 	return out, nil
 }
+
+// nameBudget bounds what all names of a section have together: symbols may share names, and
+// do, but in a file where all have one without an end, looking for it would take for ever.
+func nameBudget(table int) int { return 64*table + 1<<20 }
 
 func decodeSymbol(o *object, data []byte, names string) rawSymbol {
 	order := o.elf.ByteOrder
@@ -209,9 +218,13 @@ func pltSymbols(o *object) ([]symbol, error) {
 		return nil, err
 	}
 	var out []symbol
+	read := uint64(0)
 	for _, s := range o.elf.Sections {
 		if s.Flags&elf.SHF_EXECINSTR == 0 || s.Type == elf.SHT_NOBITS || !strings.HasPrefix(s.Name, ".plt") {
 			continue
+		}
+		if read += s.FileSize; read > maxStubs {
+			return nil, fmt.Errorf("%s: section %s: with it there are %#x bytes of stubs, more than the %#x that are read", o.path, s.Name, read, maxStubs)
 		}
 		data, err := o.sectionData(s)
 		if err != nil {
@@ -221,6 +234,10 @@ func pltSymbols(o *object) ([]symbol, error) {
 	}
 	return out, nil
 }
+
+// maxStubs bounds the stubs of an object, of which each has 8 bytes at least: sections can
+// lie over one another. The largest libraries have some hundred kilobytes.
+const maxStubs = 16 << 20
 
 // stubs finds the stubs in a section: each begins at 8 or 16 bytes, perhaps with endbr64,
 // and jumps by jmp *slot(%rip), perhaps with a bnd prefix. The first stub of .plt, which

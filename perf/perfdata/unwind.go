@@ -23,6 +23,7 @@ const (
 	walkLost                     // the caller's address is none of mapped text, or its frame is not known
 	walkStuck                    // the caller's frame does not lie above its callee's
 	walkRefused                  // the unwind information is broken; the unwinder's fault says where
+	walkSwitched                 // the callers have another stack, which was not dumped
 	walkTooDeep                  // more than maxFrames
 )
 
@@ -40,6 +41,8 @@ func (e walkEnd) String() string {
 		return "frames do not grow"
 	case walkRefused:
 		return "broken unwind information"
+	case walkSwitched:
+		return "callers on another stack"
 	case walkTooDeep:
 		return "too deep"
 	}
@@ -240,11 +243,16 @@ func (u *unwinder) compile(t *unwindTable, i int, c *compiledTable) {
 	s, f, err := t.function(i)
 	faultAt := t.base + uint64(start)
 	if err == nil {
-		faultAt, err = f.run(s, func(pc uint64, r *frameRule) {
+		faultAt, err = f.run(s, func(pc uint64, r *frameRule) error {
 			p := c.plan(planKey{*r, t.fdes[i].section}, s)
-			if len(c.rows) == from || c.rows[len(c.rows)-1].plan != p {
-				c.rows = append(c.rows, row{uint32(pc - t.base), p})
+			if len(c.rows) > from && c.rows[len(c.rows)-1].plan == p {
+				return nil
 			}
+			if len(c.rows) >= maxRows {
+				return errTooManyRows
+			}
+			c.rows = append(c.rows, row{uint32(pc - t.base), p})
+			return nil
 		})
 	}
 	if err != nil {
@@ -261,6 +269,12 @@ func (u *unwinder) compile(t *unwindTable, i int, c *compiledTable) {
 // maxPlans bounds the different rules of an object, since each takes more in memory than
 // in the file. Of 1,900 programs and libraries of a Linux system none had more than 3,300.
 const maxPlans = 1 << 16
+
+// maxRows bounds the rows of an object, which take more in memory than in the file, too.
+// All functions of Rust's compiler, whose library has 150 MB, have a million.
+const maxRows = 1 << 21
+
+var errTooManyRows = fmt.Errorf("has one more row than the %d of an object that are kept", maxRows)
 
 // refusedPlan stands for what cannot be unwound.
 var refusedPlan = &plan{refused: true}
@@ -356,6 +370,9 @@ func (f *frame) applyAny(p *plan, stack memory) (walkEnd, bool) {
 	ra := p.rule.regs[regRIP]
 	switch ra.kind {
 	case ruleUndefined:
+		if p.rule.regs[regRSP].kind == ruleUndefined {
+			return walkSwitched, false
+		}
 		return walkRoot, false
 	case ruleSame:
 		return walkLost, false

@@ -3,7 +3,6 @@ package perfdata
 import (
 	"bytes"
 	"cmp"
-	"compress/zlib"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -12,6 +11,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+
+	"github.com/klauspost/compress/zlib"
 )
 
 // An unwindTable says where the functions of an object stand in its call frame
@@ -30,6 +31,12 @@ var noUnwindTable = &unwindTable{}
 // maxFrameSection bounds the call frame information of an object, in bytes. A browser
 // with all its parts in one file has about 30 MB.
 const maxFrameSection = 1 << 28
+
+// maxFunctions bounds the functions of an object. A browser with all its parts in one file
+// has less than a million.
+const maxFunctions = 1 << 21
+
+var errTooManyFunctions = fmt.Errorf("is of one more function than the %d of an object that are indexed", maxFunctions)
 
 // loadUnwindTable indexes the call frame information of an object: .eh_frame, by its
 // section or, where the file has no sections, by the segment of .eh_frame_hdr; then
@@ -64,6 +71,13 @@ func loadUnwindTable(o *object, debug ...*object) (*unwindTable, error) {
 		add(d, readDebugFrame)
 	}
 	add(o, stubFrames)
+	ends, err := goEndFrames(o)
+	if err == nil && ends != nil {
+		err = t.override(ends, text)
+	}
+	if err != nil {
+		faults = append(faults, fmt.Errorf("%s: %w", o.path, err))
+	}
 	return t, errors.Join(faults...)
 }
 
@@ -194,21 +208,14 @@ func inflateOld(raw []byte) ([]byte, error) {
 		return nil, errors.New("does not begin with the mark of its compression")
 	}
 	size := binary.BigEndian.Uint64(raw[4:])
-	if size > maxFrameSection {
-		return nil, fmt.Errorf("says that it has %d bytes uncompressed, more than the %d that are read", size, maxFrameSection)
+	if most := min(maxFrameSection, maxInflation*uint64(len(raw))); size > most {
+		return nil, fmt.Errorf("says that %d bytes become %d uncompressed, more than the %d that are read", len(raw), size, most)
 	}
 	z, err := zlib.NewReader(bytes.NewReader(raw[12:]))
 	if err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	if _, err := io.Copy(&out, io.LimitReader(z, int64(size))); err != nil {
-		return nil, err
-	}
-	if uint64(out.Len()) != size {
-		return nil, fmt.Errorf("has %d bytes uncompressed, not the %d that it says", out.Len(), size)
-	}
-	return out.Bytes(), nil
+	return inflateAll(z, size, uint64(len(raw)))
 }
 
 // add indexes the functions of a section, except those that an earlier one has. An entry
@@ -241,6 +248,11 @@ func (t *unwindTable) add(s *frameSection, text addressRange) error {
 			}
 			// What the linker has thrown away lies at address zero or one.
 			if f.size > 0 && f.start >= text.start && f.start+f.size <= text.end {
+				if len(t.fdes) == maxFunctions {
+					refuse(offset, errTooManyFunctions)
+					next = len(s.data)
+					break
+				}
 				t.fdes = append(t.fdes, fde{uint32(f.start - t.base), uint32(f.size), uint32(offset), index})
 			}
 		}
@@ -274,6 +286,34 @@ func (t *unwindTable) merge(known int) {
 	all := slices.Concat(old, kept)
 	slices.SortFunc(all, func(a, b fde) int { return cmp.Compare(a.start, b.start) })
 	t.fdes = all
+}
+
+// override indexes the functions of a section in place of what others say of these
+// addresses. What an entry covers of a larger one leaves its two ends.
+func (t *unwindTable) override(s *frameSection, text addressRange) error {
+	before := t.fdes
+	t.fdes = nil
+	err := t.add(s, text)
+	over := t.fdes
+	var all []fde
+	for _, f := range before {
+		end := f.start + f.size
+		for _, o := range over {
+			if o.start < end && o.start+o.size > f.start {
+				if o.start > f.start {
+					all = append(all, fde{f.start, o.start - f.start, f.offset, f.section})
+				}
+				f.start = min(o.start+o.size, end)
+			}
+		}
+		if f.start < end {
+			all = append(all, fde{f.start, end - f.start, f.offset, f.section})
+		}
+	}
+	all = append(all, over...)
+	slices.SortFunc(all, func(a, b fde) int { return cmp.Compare(a.start, b.start) })
+	t.fdes = all
+	return err
 }
 
 // overlaps reports whether f shares an address with one of sorted.

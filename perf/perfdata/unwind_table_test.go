@@ -1,6 +1,7 @@
 package perfdata
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"math"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zlib"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
@@ -243,6 +246,28 @@ func TestOldCompressionThatIsBroken(t *testing.T) {
 	} {
 		if _, err := inflateOld([]byte(test.raw)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: error %v, want %q in it", test.raw, err, test.want)
+		}
+	}
+}
+
+// TestCompressionThatIsALie: what a section says to become takes no memory, nor more than
+// what was compressed can be worth.
+func TestCompressionThatIsALie(t *testing.T) {
+	var stream bytes.Buffer
+	z := zlib.NewWriter(&stream)
+	if _, err := z.Write(make([]byte, 1<<20)); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	section := func(size uint64) []byte {
+		head := binary.LittleEndian.AppendUint64([]byte{byte(elf.COMPRESS_ZLIB), 0, 0, 0, 0, 0, 0, 0}, size)
+		return append(binary.LittleEndian.AppendUint64(head, 1), stream.Bytes()...)
+	}
+	for size, want := range map[uint64]string{
+		1 << 20: "more than the", 1 << 40: "more than the", 100: "", 1000: "",
+	} {
+		data, err := decompress(section(size), elf.ELFCLASS64, binary.LittleEndian)
+		if want == "" && (err != nil || uint64(len(data)) != size) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%d bytes: %d and %v, want %q", size, len(data), err, want)
 		}
 	}
 }

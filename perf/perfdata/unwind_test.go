@@ -246,6 +246,64 @@ func TestManyRules(t *testing.T) {
 	}
 }
 
+// TestManyRows: so is one with more rows than are kept. Its functions cost nothing more.
+func TestManyRows(t *testing.T) {
+	var b frameBuilder
+	steps := at4(0x1000, 0x800000)
+	for i := range maxRows + 2 {
+		steps = append(steps, cfaDefCFAOffset, byte(8+i%2*8), cfaAdvanceLoc|1)
+	}
+	cie := b.cie(usualCIE...)
+	b.fde(cie, steps...)
+	b.fde(cie, at4(0x1000000, 16)...)
+	table, err := tableOf(b.section())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := newUnwinder()
+	if p := u.lookup(table, 0x1000+maxRows-1); p == nil || p.refused {
+		t.Errorf("the last that is kept: %+v", p)
+	}
+	for _, pc := range []uint64{0x1000 + maxRows, 0x1000000} {
+		if p := u.lookup(table, pc); p == nil || !p.refused {
+			t.Errorf("%#x: %+v, want it refused", pc, p)
+		}
+	}
+	if n := len(u.tables[table].rows); n > maxRows+2 {
+		t.Errorf("%d rows", n)
+	}
+	if u.fault == nil || !strings.Contains(u.fault.Error(), ".eh_frame: entry at offset 0x16: has one more row than the 2097152") {
+		t.Errorf("fault %v", u.fault)
+	}
+}
+
+// TestManyFunctions: what stands behind the last function that is indexed is not read.
+func TestManyFunctions(t *testing.T) {
+	debug := frameBuilder{debug: true}
+	cie := debug.cie(4, 0, 8, 0, 1, 0x78, regRIP, cfaDefCFA, regRSP, 8)
+	for i := range maxFunctions + 2 {
+		body := binary.LittleEndian.AppendUint64(make([]byte, 0, 16), 0x1000+uint64(i)*16)
+		debug.fde(cie, binary.LittleEndian.AppendUint64(body, 16)...)
+	}
+	table, err := tableOf(debug.section())
+	if err == nil || !strings.Contains(err.Error(), ".debug_frame: entry at offset 0x3000012: is of one more function than the 2097152") {
+		t.Errorf("error %v", err)
+	}
+	if n := len(table.fdes); n != maxFunctions {
+		t.Errorf("%d functions, want %d", n, maxFunctions)
+	}
+}
+
+// TestLongCommonEntry: one that goes on over what follows is refused, or else the functions
+// of a section could have all of it read by each of them.
+func TestLongCommonEntry(t *testing.T) {
+	var b frameBuilder
+	b.fde(b.cie(append(slices.Clone(usualCIE), make([]byte, maxCIESize)...)...), at4(0x1000, 16)...)
+	if _, err := tableOf(b.section()); err == nil || !strings.Contains(err.Error(), "its common entry at offset 0x0 has 1046 bytes, more than the 1024") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestWalkEndNames(t *testing.T) {
 	seen := map[string]bool{}
 	for e := walkRoot; e <= walkTooDeep; e++ {
@@ -254,7 +312,7 @@ func TestWalkEndNames(t *testing.T) {
 	if len(seen) != int(walkTooDeep)+1 || seen["walkEnd(0)"] {
 		t.Errorf("names: %v", seen)
 	}
-	if got := (walkTooDeep + 1).String(); got != "walkEnd(7)" {
+	if got := (walkTooDeep + 1).String(); got != "walkEnd(8)" {
 		t.Errorf("unknown: %q", got)
 	}
 }

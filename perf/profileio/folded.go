@@ -2,6 +2,7 @@ package profileio
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 	"slices"
 	"strconv"
@@ -53,14 +54,20 @@ type foldedLine struct {
 
 func (s *Script) folded(o FoldOptions) []foldedLine {
 	st := s.stacks
-	names := make([]string, len(st.frames)) // with the semicolon before each
-	namesJava := map[int32]string{}
-	for i, f := range st.frames {
-		names[i] = foldedFrame(f, o, false)
+	names := make([]frameName, len(st.frames))
+	namesJava := map[int32]frameName{}
+	ends := 0
+	for i := range st.frames {
+		names[i] = nameFrame(&st.frames[i], o, false)
 	}
-	var lines []foldedLine
+	for i := range st.nodes {
+		if st.nodes[i].count > 0 {
+			ends++
+		}
+	}
+	lines := make([]foldedLine, 0, ends)
 	var path []int32
-	var b strings.Builder
+	var line []byte
 	for at := range st.nodes {
 		n := &st.nodes[at]
 		if n.count == 0 {
@@ -68,43 +75,68 @@ func (s *Script) folded(o FoldOptions) []foldedLine {
 		}
 		var t int32
 		t, path = st.path(int32(at), path[:0])
-		b.Reset()
-		comm := st.threads[t].comm
-		writeRoot(&b, st.threads[t], o)
-		java := strings.HasPrefix(comm, "java")
+		line = appendRoot(line[:0], st.threads[t], o)
+		java := strings.HasPrefix(st.threads[t].comm, "java")
 		for _, f := range slices.Backward(path) {
-			if !java {
-				b.WriteString(names[f])
-				continue
+			name := names[f]
+			if java {
+				var ok bool
+				if name, ok = namesJava[f]; !ok {
+					name = nameFrame(&st.frames[f], o, true)
+					namesJava[f] = name
+				}
 			}
-			name, ok := namesJava[f]
-			if !ok {
-				name = foldedFrame(st.frames[f], o, true)
-				namesJava[f] = name
+			if name.plain {
+				line = append(line, ';')
 			}
-			b.WriteString(name)
+			line = append(line, name.text...)
 		}
-		lines = append(lines, foldedLine{b.String(), n.weight})
+		lines = append(lines, foldedLine{string(line), n.weight})
 	}
 	slices.SortFunc(lines, func(a, b foldedLine) int { return strings.Compare(a.stack, b.stack) })
 	return lines
 }
 
-func writeRoot(b *strings.Builder, t thread, o FoldOptions) {
-	b.WriteString(strings.ReplaceAll(t.comm, " ", "_"))
+// A frameName is what a frame contributes to a line.
+type frameName struct {
+	text  string
+	plain bool // it is one name, before which a semicolon is to come
+}
+
+func nameFrame(f *frame, o FoldOptions, java bool) frameName {
+	if !java && isPlain(f.symbol) && f.suffix(o) == "" {
+		return frameName{f.symbol, true}
+	}
+	return frameName{foldedFrame(*f, o, java), false}
+}
+
+// isPlain reports whether foldedFrame would write a symbol as it is, as it does most.
+func isPlain(symbol string) bool {
+	if symbol == unknown || strings.Contains(symbol, "->") {
+		return false
+	}
+	for i := range len(changed) {
+		if strings.IndexByte(symbol, changed[i]) >= 0 {
+			return false
+		}
+	}
+	_, rust := cutRustHash(symbol)
+	return !rust
+}
+
+// changed are the characters that foldedFrame does something about.
+const changed = `(;'"`
+
+func appendRoot(line []byte, t thread, o FoldOptions) []byte {
+	line = append(line, strings.ReplaceAll(t.comm, " ", "_")...)
 	if !o.PID && !o.TID {
-		return
+		return line
 	}
-	pid := t.pid
-	if pid == "" {
-		pid = "?"
-	}
-	b.WriteByte('-')
-	b.WriteString(pid)
+	line = append(append(line, '-'), cmp.Or(t.pid, "?")...)
 	if o.TID {
-		b.WriteByte('/')
-		b.WriteString(t.tid)
+		line = append(append(line, '/'), t.tid...)
 	}
+	return line
 }
 
 // foldedFrame is what a frame contributes to a line: for each function in it, a

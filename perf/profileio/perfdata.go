@@ -38,11 +38,10 @@ func readPerfData(in io.Reader, file string, o Options) (*profile.Profile, Repor
 func foldPerfData(p *profile.Profile, value int, o FoldOptions) map[string]int64 {
 	out := map[string]int64{}
 	names, namesJava := map[*profile.Location]string{}, map[*profile.Location]string{}
-	var b strings.Builder
+	var line []byte
 	for _, s := range p.Sample {
-		b.Reset()
 		comm := first(s, "comm")
-		writeRoot(&b, thread{comm: comm, pid: first(s, "pid"), tid: first(s, "tid")}, o)
+		line = appendRoot(line[:0], thread{comm: comm, pid: first(s, "pid"), tid: first(s, "tid")}, o)
 		java, known := strings.HasPrefix(comm, "java"), names
 		if java {
 			known = namesJava
@@ -53,9 +52,9 @@ func foldPerfData(p *profile.Profile, value int, o FoldOptions) map[string]int64
 				name = foldedLocation(l, o, java)
 				known[l] = name
 			}
-			b.WriteString(name)
+			line = append(line, name...)
 		}
-		out[b.String()] += s.Value[value]
+		out[string(line)] += s.Value[value]
 	}
 	return out
 }

@@ -57,15 +57,23 @@ const maxFaults = 20
 // root, and an empty line. Program names and module paths may hold anything, so both
 // are found from what surrounds them.
 func ReadPerfScript(r io.Reader, file string, o ScriptOptions) (*Script, error) {
+	return newScriptReader(file, o).read(r)
+}
+
+func newScriptReader(file string, o ScriptOptions) *scriptReader {
 	p := &scriptReader{
 		script: &Script{stacks: newStacks(), offCPU: o.OffCPU}, file: file, options: o,
-		events: map[string]bool{}, inline: -1,
+		events: map[string]bool{}, inline: -1, memo: newLineMemo(),
 	}
 	if o.OffCPU {
 		p.waiting = map[string]wait{}
 	}
+	return p
+}
+
+func (p *scriptReader) read(r io.Reader) (*Script, error) {
 	if err := eachLine(r, p.oneLine); err != nil {
-		return nil, fmt.Errorf("reading %s after line %d: %w", file, p.line, err)
+		return nil, fmt.Errorf("reading %s after line %d: %w", p.file, p.line, err)
 	}
 	p.flush()
 	p.script.Waits.Open = int64(len(p.waiting))
@@ -78,6 +86,11 @@ type scriptReader struct {
 	file    string
 	options ScriptOptions
 	line    int // the current one, from 1
+
+	memo    lineMemo
+	modules moduleMemo
+	last    thread // whose id is lastID, if that is not 0
+	lastID  int32  // plus one
 
 	waiting map[string]wait // threads that are off the CPU, by tid; nil: not asked for
 
@@ -119,13 +132,20 @@ func (p *scriptReader) push(id int32) {
 // indented takes a line that does not begin at its margin: a frame; or a sample whose
 // program perf has put to the right of its column, as it does without stacks.
 func (p *scriptReader) indented(line []byte) {
-	text := bytes.TrimLeft(line, " \t")
+	at, hash, known := p.memo.place(line)
+	if known && p.open {
+		p.push(at.frame)
+		return
+	}
+	text := withoutIndent(line)
 	if p.waiting != nil && p.switched(text) {
 		return
 	}
-	f, ok := parseFrame(text)
+	f, ok := p.modules.parseFrame(text)
 	if ok && p.open && !mayBeHeader(f) {
-		p.push(p.frame(f))
+		id := p.frame(f)
+		at.keep(hash, line, id)
+		p.push(id)
 		return
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
@@ -186,21 +206,31 @@ func (p *scriptReader) begin(h header) {
 	if !p.wanted {
 		return
 	}
-	t := thread{comm: string(h.comm)}
-	if p.options.Threads {
-		t.pid, t.tid = string(h.pid), string(h.tid)
-	}
-	p.thread, p.weight = p.script.stacks.threadOf(t), h.period
+	p.thread, p.weight = p.threadOf(h), h.period
 	if p.waiting != nil {
 		p.tid, p.weight = string(h.tid), h.time
 	}
 	if h.rest == nil {
 		return
 	}
-	if f, ok := parseFrame(h.rest); ok {
+	if f, ok := p.modules.parseFrame(h.rest); ok {
 		p.inline = p.frame(f)
 		p.frames = append(p.frames, p.inline)
 	}
+}
+
+// threadOf returns the id of the thread of a sample, which is often that of the one before.
+func (p *scriptReader) threadOf(h header) int32 {
+	if !p.options.Threads {
+		h.pid, h.tid = nil, nil
+	}
+	if t := &p.last; p.lastID != 0 && t.comm == string(h.comm) && t.pid == string(h.pid) && t.tid == string(h.tid) {
+		return p.lastID - 1
+	}
+	p.last = thread{comm: string(h.comm), pid: string(h.pid), tid: string(h.tid)}
+	id := p.script.stacks.threadOf(p.last)
+	p.lastID = id + 1
+	return id
 }
 
 // takes reports whether samples of an event are wanted.

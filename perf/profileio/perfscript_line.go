@@ -188,7 +188,7 @@ type frameText struct {
 //
 // of which SYMBOL and MODULE may hold blanks and brackets. The module is what stands in
 // the last brackets that belong together: perf writes it last.
-func parseFrame(text []byte) (f frameText, ok bool) {
+func (m *moduleMemo) parseFrame(text []byte) (f frameText, ok bool) {
 	end := bytes.IndexByte(text, ' ')
 	if end <= 0 || end > 16 {
 		return f, false
@@ -201,7 +201,7 @@ func parseFrame(text []byte) (f frameText, ok bool) {
 		f.addr = f.addr<<4 | uint64(digit)
 	}
 	rest := trimBlanks(text[end:])
-	open := lastGroup(rest)
+	open := m.open(rest)
 	if open < 0 {
 		return f, false
 	}
@@ -229,11 +229,17 @@ var hexDigit = func() (t [256]byte) {
 	return t
 }()
 
+// withoutIndent takes the blanks off that a line begins with.
+func withoutIndent(line []byte) []byte {
+	for len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		line = line[1:]
+	}
+	return line
+}
+
 // trimBlanks is bytes.TrimSpace for what stands in these lines; it is much quicker.
 func trimBlanks(text []byte) []byte {
-	for len(text) > 0 && (text[0] == ' ' || text[0] == '\t') {
-		text = text[1:]
-	}
+	text = withoutIndent(text)
 	for len(text) > 0 && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
 		text = text[:len(text)-1]
 	}

@@ -2,7 +2,9 @@ package profileio
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -142,6 +144,68 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
+// forgetful reads text as ReadPerfScript does, and remembers no line and no module.
+func forgetful(t *testing.T, text string, o ScriptOptions) *Script {
+	t.Helper()
+	p := newScriptReader("in.txt", o)
+	err := eachLine(strings.NewReader(text), func(line []byte) {
+		p.memo.tries, p.modules, p.lastID = math.MinInt, moduleMemo{}, 0
+		p.oneLine(line)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.flush()
+	return p.script
+}
+
+// wantRemembered checks that text reads the same whether lines are remembered or not.
+func wantRemembered(t *testing.T, text string, o FoldOptions) {
+	t.Helper()
+	s, err := ReadPerfScript(strings.NewReader(text), "in.txt", o.needs())
+	if err != nil {
+		return
+	}
+	plain := forgetful(t, text, o.needs())
+	var got, want bytes.Buffer
+	if err := errors.Join(s.WriteFolded(&got, o), plain.WriteFolded(&want, o)); err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != want.String() || fmt.Sprint(s.Samples, s.Lost, s.Others, s.Faults) != fmt.Sprint(plain.Samples, plain.Lost, plain.Others, plain.Faults) {
+		t.Fatalf("%q\nremembered %q %v\nread again %q %v", text, got.String(), s.Faults, want.String(), plain.Faults)
+	}
+}
+
+// TestRemembersLines reads lines in any order: what a line was before says what it is now
+// only where the same is around it. The texts are long enough that lines drive each other
+// out, and that the memory rests.
+func TestRemembersLines(t *testing.T) {
+	lines := []string{
+		"", "x 1 1.000001: 5 cycles: ", "Thread 7 1/2 1.000002: 7 cycles: ", "y 3 1.000003: other: 4 q (z)", "# comment", "nonsense", "\t ",
+		"\t 1 a (/x)", "\t 2 b (/x)", "\t 2 f(int) (/x)", "\t 3 g (/my app (old)/x)", "\t 3 g (/my app) (old/x)", "\t 3 g h) (old/x)", "\t 4 [unknown] ([vdso])",
+		"\t 5 7 1.000004: 3 cycles: 6 c (/y)", "  cafe 5 1.000005: 2 cycles: 6 c (/y)", "\t zz", "x 1 1.000001: 5 cycles: 1 p (/x)",
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 100 {
+		var b strings.Builder
+		for range 60 {
+			b.WriteString(lines[rng.IntN(len(lines))] + "\n")
+		}
+		wantRemembered(t, b.String(), FoldOptions{})
+	}
+	for fresh, samples := range map[int]int{20_000: 8000, 500: 2500} { // functions: most lines are new, or few
+		var b strings.Builder
+		for sample := range samples {
+			fmt.Fprintf(&b, "x 1 %d.0: 1 cycles: \n", sample)
+			for depth := range 4 {
+				fmt.Fprintf(&b, "\t %x f%d (/x%d)\n", depth, rng.IntN(fresh), depth)
+			}
+			b.WriteString("\n")
+		}
+		wantRemembered(t, b.String(), FoldOptions{Addresses: true})
+	}
+}
+
 func FuzzPerfScript(f *testing.F) {
 	f.Add("x 1 12.345678:    5 cycles: \n\t  401000 work+0x5 (/bin/x)\n\n")
 	f.Add("x 7 [001] 12.3: sched:sched_switch: a ==> b\n\tffff schedule+0x20 ([kernel.kallsyms])\n")
@@ -163,51 +227,6 @@ func FuzzPerfScript(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
+		wantRemembered(t, text+"\n"+text, FoldOptions{Addresses: true})
 	})
-}
-
-// synthetic is text of perf script of about size bytes, in which a share of the lines
-// is new each time.
-func synthetic(size int, unique float64) []byte {
-	rng := rand.New(rand.NewPCG(1, 2))
-	var b bytes.Buffer
-	for sample := 0; b.Len() < size; sample++ {
-		fmt.Fprintf(&b, "program  4242/4243  [001]  1234.%06d:    1001001 cpu-clock:u: \n", sample)
-		root := rng.IntN(20)
-		for depth := range 18 {
-			fn := (root*7 + depth*13) % 400
-			offset := fn * 3
-			if rng.Float64() < unique {
-				offset = rng.IntN(1 << 20)
-			}
-			fmt.Fprintf(&b, "\t%16x program::module_%d::function_with_a_name_%d<alloc::string::String>+0x%x (/home/user/project/target/release/program)\n",
-				0x55d000000000+fn*4096+offset, fn%31, fn, offset)
-		}
-		b.WriteString("\n")
-	}
-	return b.Bytes()
-}
-
-// BenchmarkPerfScriptToFolded measures the way from text to folded stacks, where lines
-// repeat and where a part of them is new.
-func BenchmarkPerfScriptToFolded(b *testing.B) {
-	for _, tc := range []struct {
-		name   string
-		unique float64
-	}{{"repetitive", 0}, {"28 % unique lines", 0.28}, {"mostly unique lines", 0.8}} {
-		text := synthetic(24<<20, tc.unique)
-		b.Run(tc.name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				s, err := ReadPerfScript(bytes.NewReader(text), "in.txt", ScriptOptions{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := s.WriteFolded(new(bytes.Buffer), FoldOptions{}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

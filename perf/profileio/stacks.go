@@ -23,13 +23,17 @@ type stacks struct {
 	threadID map[thread]int32
 
 	nodes []node
-	child childTable // by parent and frame, see childKey
+	roots []int32    // by thread: its node plus one
+	child childTable // but the first: by parent and frame, see childKey
 }
 
-// A node is a frame with all its callers.
+// A node is a frame with all its callers. Most have one child, which stands in the node
+// itself; the others are in the table.
 type node struct {
 	parent int32 // -1: the thread whose id is in frame
 	frame  int32
+	only   int32 // the frame of its first child
+	child  int32 // and its node; 0: there is none, as no child is the first of all nodes
 	count  int64 // samples that end here
 	weight int64 // what these cost
 }
@@ -48,24 +52,57 @@ func (s *stacks) threadOf(t thread) int32 {
 	return id
 }
 
-// childKey tells nodes apart. Threads, which have no parent, come as -1.
+// root returns the node of a thread.
+func (s *stacks) root(thread int32) int32 {
+	for int(thread) >= len(s.roots) {
+		s.roots = append(s.roots, 0)
+	}
+	if s.roots[thread] == 0 {
+		s.roots[thread] = s.node(-1, thread) + 1
+	}
+	return s.roots[thread] - 1
+}
+
+// node makes one.
+func (s *stacks) node(parent, frame int32) int32 {
+	s.nodes = append(roomy(s.nodes), node{parent: parent, frame: frame})
+	return int32(len(s.nodes) - 1)
+}
+
+// roomy makes room for one more in what gets long: twice the length at a time. What append
+// does by itself for large slices copies each element five times until the end.
+func roomy[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s
+	}
+	return slices.Grow(s, max(len(s), 64))
+}
+
 func childKey(parent, frame int32) uint64 { return uint64(uint32(parent))<<32 | uint64(uint32(frame)) }
 
 func (s *stacks) childOf(parent, frame int32) int32 {
+	switch n := &s.nodes[parent]; {
+	case n.child == 0:
+		id := s.node(parent, frame)
+		n = &s.nodes[parent] // which may have moved
+		n.only, n.child = frame, id
+		return id
+	case n.only == frame:
+		return n.child
+	}
 	key := childKey(parent, frame)
 	slot := s.child.slot(key)
 	if slot.node != 0 {
 		return slot.node - 1
 	}
-	id := int32(len(s.nodes))
-	s.nodes = append(s.nodes, node{parent: parent, frame: frame})
+	id := s.node(parent, frame)
 	s.child.put(slot, key, id)
 	return id
 }
 
 // add counts a sample: its frames from the leaf to the root.
 func (s *stacks) add(thread int32, leafFirst []int32, weight int64) {
-	at := s.childOf(-1, thread)
+	at := s.root(thread)
 	for _, f := range slices.Backward(leafFirst) {
 		at = s.childOf(at, f)
 	}

@@ -10,30 +10,39 @@ import "hash/maphash"
 // frameTable finds frames by their text.
 type frameTable struct {
 	seed   maphash.Seed
-	slots  []int32 // ids of frames plus one; 0: free
-	hashes []uint64
+	slots  []frameSlot
 	frames []frame
 }
 
+// frameSlot holds a part of the hash, so that frames are looked at only where they are
+// likely the wanted ones: each look is at another place of the memory.
+type frameSlot struct {
+	hash uint32
+	id   int32 // plus one; 0: free
+}
+
 func newFrameTable() frameTable {
-	return frameTable{seed: maphash.MakeSeed(), slots: make([]int32, 1024)}
+	return frameTable{seed: maphash.MakeSeed(), slots: make([]frameSlot, 1024)}
 }
 
 // id returns the id of a frame, which is new if it was not met before.
 func (t *frameTable) id(symbol, module []byte, addr uint64) int32 {
 	h := maphash.Bytes(t.seed, symbol)*31 ^ maphash.Bytes(t.seed, module) ^ addr*0x9e3779b97f4a7c15
-	mask := uint64(len(t.slots) - 1)
-	at := h & mask
-	for ; t.slots[at] != 0; at = (at + 1) & mask {
-		id := t.slots[at] - 1
-		if f := &t.frames[id]; t.hashes[id] == h && f.addr == addr && f.symbol == string(symbol) && f.module == string(module) {
+	hash := uint32(h ^ h>>32)
+	mask := uint32(len(t.slots) - 1)
+	at := hash & mask
+	for ; t.slots[at].id != 0; at = (at + 1) & mask {
+		if t.slots[at].hash != hash {
+			continue
+		}
+		id := t.slots[at].id - 1
+		if f := &t.frames[id]; f.addr == addr && f.symbol == string(symbol) && f.module == string(module) {
 			return id
 		}
 	}
 	id := int32(len(t.frames))
-	t.frames = append(t.frames, frame{string(symbol), t.module(module), addr})
-	t.hashes = append(t.hashes, h)
-	t.slots[at] = id + 1
+	t.frames = append(roomy(t.frames), frame{string(symbol), t.module(module), addr})
+	t.slots[at] = frameSlot{hash, id + 1}
 	if 2*len(t.frames) > len(t.slots) {
 		t.grow()
 	}
@@ -50,13 +59,17 @@ func (t *frameTable) module(text []byte) string {
 }
 
 func (t *frameTable) grow() {
-	t.slots = make([]int32, 4*len(t.slots))
-	mask := uint64(len(t.slots) - 1)
-	for id, h := range t.hashes {
-		at := h & mask
-		for ; t.slots[at] != 0; at = (at + 1) & mask {
+	old := t.slots
+	t.slots = make([]frameSlot, 2*len(old))
+	mask := uint32(len(t.slots) - 1)
+	for _, s := range old {
+		if s.id == 0 {
+			continue
 		}
-		t.slots[at] = int32(id) + 1
+		at := s.hash & mask
+		for ; t.slots[at].id != 0; at = (at + 1) & mask {
+		}
+		t.slots[at] = s
 	}
 }
 

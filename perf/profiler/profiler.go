@@ -64,6 +64,9 @@ type Options struct {
 	// program that takes milliseconds gives enough samples. A profile of the heap is
 	// complete as it is, and always of one run.
 	Repeat int
+	// Seed decides the moments at which runs that are repeated are sampled; 0: any, which
+	// the notes of the recording tell.
+	Seed uint64
 	// Via is what records; empty: the first that works.
 	Via Via
 	// Note is called with a sentence when something is tried in another way.

@@ -72,6 +72,9 @@ func sampleRuns(ctx context.Context, c Command, o Options, kind Kind, graph call
 		return nil, err
 	}
 	defer s.close()
+	if kind == KindCPU && o.Repeat > 1 {
+		s.differ(cmp.Or(o.Frequency, defaultFrequency), o.Seed)
+	}
 	recording, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	if err := s.start(file, fail); err != nil {
@@ -85,6 +88,9 @@ func sampleRuns(ctx context.Context, c Command, o Options, kind Kind, graph call
 			if limit = o.Duration - time.Since(began); limit <= 0 {
 				break
 			}
+		}
+		if err := s.vary(); err != nil {
+			return nil, err
 		}
 		out, err := runAs(recording, c, limit, true)
 		if err != nil {
@@ -129,12 +135,15 @@ func (r *eventRun) recording(c Command, o Options, kind Kind) (*Recording, error
 	rec.Tool, rec.Runs = s.name+" of "+kernelRelease(), r.runs
 	rec.CPUTime, rec.Overhead = r.cpu, s.cost
 	rec.noteOverhead()
-	if s.name == cycles {
+	if s.name == cycles || s.periods != nil && s.kernelToo() {
 		inTime(rec.Profile, r.cpu)
 	}
 	rec.Report.Lost = int64(s.lost)
 	if !s.kernelToo() {
 		rec.Notes = append(rec.Notes, "the kernel's own part is not in it: this user may not see that (sysctl kernel.perf_event_paranoid=1, or root)")
+	}
+	if s.periods != nil {
+		rec.Notes = append(rec.Notes, s.periods.note(r.runs))
 	}
 	if s.throttled > 0 {
 		rec.Notes = append(rec.Notes, fmt.Sprintf("the kernel held samples back %d times, as they took it too long", s.throttled))

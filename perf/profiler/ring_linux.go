@@ -20,6 +20,10 @@ type ring struct {
 	data []byte
 	head *uint64 // the kernel's: how much it has written
 	tail *uint64 // ours: how much of it was read
+
+	periods *periods // nil: samples weigh their period
+	steps   map[uint32]step
+	weights []weighed // of the samples that are in the ring
 }
 
 // mapRing maps the buffer of an event.
@@ -50,22 +54,40 @@ func (r *ring) drain(out io.Writer, t *tally) (bool, error) {
 	if err := r.count(tail, head, t); err != nil {
 		return false, err
 	}
-	mask := uint64(len(r.data)) - 1
-	from, to := tail&mask, head&mask
-	if to > from {
-		if _, err := out.Write(r.data[from:to]); err != nil {
+	from := tail
+	for _, w := range r.weights { // the kernel lets nobody write into its buffer
+		if err := r.write(out, from, w.at); err != nil {
 			return false, err
 		}
-	} else {
-		if _, err := out.Write(r.data[from:]); err != nil {
+		if _, err := out.Write(binary.NativeEndian.AppendUint64(nil, w.weight)); err != nil {
 			return false, err
 		}
-		if _, err := out.Write(r.data[:to]); err != nil {
-			return false, err
-		}
+		from = w.at + 8
+	}
+	r.weights = r.weights[:0]
+	if err := r.write(out, from, head); err != nil {
+		return false, err
 	}
 	atomic.StoreUint64(r.tail, head)
 	return true, nil
+}
+
+// write writes what is in the ring from one place to another.
+func (r *ring) write(out io.Writer, begin, end uint64) error {
+	if begin == end {
+		return nil
+	}
+	mask := uint64(len(r.data)) - 1
+	from, to := begin&mask, end&mask
+	if to > from {
+		_, err := out.Write(r.data[from:to])
+		return err
+	}
+	if _, err := out.Write(r.data[from:]); err != nil {
+		return err
+	}
+	_, err := out.Write(r.data[:to])
+	return err
 }
 
 // count looks at the heads of records. Their sizes are multiples of 8, so that no number
@@ -82,6 +104,9 @@ func (r *ring) count(from, to uint64, t *tally) error {
 		switch kind {
 		case unix.PERF_RECORD_SAMPLE:
 			t.samples++
+			if r.periods != nil {
+				r.weigh(from)
+			}
 		case unix.PERF_RECORD_LOST:
 			t.lost += number(from + 16)
 		case unix.PERF_RECORD_THROTTLE:

@@ -30,6 +30,8 @@ type sampler struct {
 	done  chan error
 	fail  func(error) // ends the recording
 
+	periods *periods // of runs; nil: all have one
+
 	tally
 	cost time.Duration // CPU time of the thread that reads the rings
 }

@@ -23,7 +23,7 @@ func Scaling(width int) func(io.Writer, *perf.Result, Style) error {
 			out.printf("Nothing was measured.\n")
 		} else {
 			out.table(t, st)
-			scalingNotes(out, st)
+			scalingNotes(out, r, st)
 			out.table(scalingHigh(r), st)
 			scalingPlot(out, r, width, st)
 			scalingWhere(out, r, st)
@@ -132,10 +132,10 @@ func observed95(s perf.Sample) float64 {
 	return sorted[max(int(math.Ceil(0.95*float64(len(sorted))))-1, 0)]
 }
 
-func scalingNotes(out *writer, st Style) {
-	out.printf("\n%s\n\n", st.faint("life: from the call that creates a container until it is removed; to ready: from that call until it is ready;\n"+
-		"ready and network count from the call that starts it, and so they overlap start. interval: the two-sided 95 % interval\n"+
-		"of the median throughput of the visits, of which it takes six."))
+func scalingNotes(out *writer, r *perf.Result, st Style) {
+	out.printf("\n%s\n\n", st.faint(fmt.Sprintf("life: from the call that creates a container until it is removed; to ready: from that call until it is ready;\n"+
+		"ready and network count from the call that starts it, and so they overlap start. interval: the two-sided 95 %% interval\n"+
+		"of the median throughput of the visits, of which it takes six; their order was random (-seed=%d replays it).", r.Scaling[0].Seed)))
 }
 
 // scalingLaws prints the law of each scaling in one line.

@@ -93,6 +93,7 @@ func scalingRun() *perf.Result {
 	none.Where = []perf.ScalingWhere{scalingSeen("none x1", 1, 0.21), scalingSeen("none x8", 8, 0.8), scalingSeen("none x100", 100, 10.3)}
 	bridge.Where = []perf.ScalingWhere{{Parallel: 1, Workload: "bridge x1", Lives: 8, Undivided: "it takes the rights of root", NoControl: "the program is in the image alone",
 		Parts: []perf.ScalingPart{{Phase: "create", Step: "whole", Cause: "engine, undivided", Seconds: 0.01}, {Phase: "start", Step: "program", Cause: "the program itself", Seconds: 0.004}}}}
+	none.Seed, bridge.Seed, host.Seed = 7, 7, 7
 	r.Scaling = []perf.Scaling{none, bridge, host}
 	return r
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -46,6 +47,20 @@ func triagedContainer() *experiment.Triage {
 	}
 	t.Diagnose()
 	return t
+}
+
+// Memory that was not measured is not shown as none: a run that is too costly to repeat has
+// no run for its memory.
+func TestTriageWithoutMemory(t *testing.T) {
+	a := triaged()
+	a.Usage.PeakMemory = 0
+	var b bytes.Buffer
+	if err := Triage(&b, a, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if text := b.String(); !strings.Contains(text, "1,910 page faults") || strings.Contains(text, "peak memory 0") || !strings.Contains(text, "peak memory not measured") {
+		t.Errorf("%s", text)
+	}
 }
 
 // TestTriage renders one whose every part has something, and one in which nothing was found.

@@ -86,7 +86,6 @@ func TestFitScalingCoverage(t *testing.T) {
 		"nearly linear":  {0, 0.0001, scalingLevels, 6, alike, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			const sessions = 120
 			r := rand.New(rand.NewPCG(42, 7))
 			var sigma, kappa, best int

@@ -43,12 +43,9 @@ var gateMetrics = []perf.Metric{perf.Wall, perf.CPU, perf.User, perf.System}
 
 // rules reads the flags.
 func (o pairOptions) rules() (r rules, err error) {
-	r.comparer = experiment.Comparer{Seed: uint64(rand.Uint32()), Seat: measure.TakeSeat}
-	if o.seed != nil {
-		if *o.seed < 0 {
-			return r, perf.Usagef("-seed=%d: a seed is 0 or more", *o.seed)
-		}
-		r.comparer.Seed = uint64(*o.seed)
+	r.comparer = experiment.Comparer{Seat: measure.TakeSeat}
+	if r.comparer.Seed, err = seed(o.seed); err != nil {
+		return r, err
 	}
 	if r.files, err = parseReports(o.report); err != nil {
 		return r, err
@@ -66,6 +63,17 @@ func (o pairOptions) rules() (r rules, err error) {
 		return r, err
 	}
 	return r, nil
+}
+
+// seed reads -seed. Without it a seed is drawn, of as many digits as one likes to type.
+func seed(flag *int) (uint64, error) {
+	switch {
+	case flag == nil:
+		return uint64(rand.Uint32()), nil
+	case *flag < 0:
+		return 0, perf.Usagef("-seed=%d: a seed is 0 or more", *flag)
+	}
+	return uint64(*flag), nil
 }
 
 // percentage reads a flag such as 2%.

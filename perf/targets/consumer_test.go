@@ -81,6 +81,7 @@ const importTargets = `import (
 `
 
 func TestConsumer(t *testing.T) {
+	t.Parallel()
 	c := newConsumer(t, importTargets)
 	c.mage(t, "-l").want(t, 0, "benchmarks", "benchmarkAll", "benchHotReload", "cleanroomSloCheck", "plan", "doctor", "time", "baseline:save", "baseline:compare")
 	c.mage(t, "-h", "benchmarks").want(t, 0, "-only", "Example")
@@ -114,14 +115,17 @@ func TestConsumer(t *testing.T) {
 
 // TestConsumerThatDoesNotCompile checks that the compiler's words reach the reader.
 func TestConsumerThatDoesNotCompile(t *testing.T) {
-	c := newConsumer(t, importTargets)
-	c.write(t, "main.go", "package main\n\nfunc main() { greet() }\n")
-	o := c.mage(t, "benchmarks", "-only=build,cli startup")
+	t.Parallel()
+	dir := t.TempDir()
+	writeText(t, dir, "go.mod", "module example.com/greet\n\ngo 1.26\n")
+	writeText(t, dir, "main.go", "package main\n\nfunc main() { greet() }\n")
+	o := call(t, dir, nil, "benchmarks", "-only=build,cli startup")
 	o.want(t, perf.ExitFailure, "FAILED build: ./main.go:3:15: undefined: greet", "because build failed: ./main.go:3:15: undefined: greet")
-	nothingLeft(t, c.dir)
+	nothingLeft(t, dir)
 }
 
 func TestConsumerWithANamespace(t *testing.T) {
+	t.Parallel()
 	c := newConsumer(t, strings.Replace(importTargets, "//mage:import", "//mage:import perf", 1)+`
 // Benchmarks are the consumer's own, and do not clash.
 func Benchmarks() {}
@@ -133,6 +137,7 @@ func Benchmarks() {}
 
 // TestConsumerWithItsOwnSuite measures what a magefile hands to Use.
 func TestConsumerWithItsOwnSuite(t *testing.T) {
+	t.Parallel()
 	c := newConsumer(t, `import (
 	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
@@ -205,6 +210,7 @@ func (c checkout) state(t *testing.T) string {
 // TestClnrmAtARef measures the first of two commits; the second, which is checked
 // out, does not even compile.
 func TestClnrmAtARef(t *testing.T) {
+	t.Parallel()
 	c := newCheckout(t)
 	first := c.git(t, "rev-parse", "HEAD")
 	c.commit(t, "fn main() { nothing() }\n")
@@ -233,6 +239,7 @@ func TestClnrmAtARef(t *testing.T) {
 
 // TestCargoProject measures the benchmarks of a Cargo project as its root shows them.
 func TestCargoProject(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "cargo")
 	dir := filepath.Join(t.TempDir(), "benched")
 	if err := os.CopyFS(dir, os.DirFS("../experiment/testdata/crates/benched")); err != nil {

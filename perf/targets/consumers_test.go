@@ -57,6 +57,7 @@ func (c checkedIn) run(t *testing.T, args ...string) outcome {
 // TestImportedBesideOwnTargets lists and runs the targets in a repository that has a
 // Test, Lint, Build and Profile of its own.
 func TestImportedBesideOwnTargets(t *testing.T) {
+	t.Parallel()
 	c := copyOf(t, "go")
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -102,6 +103,7 @@ func edit(t *testing.T, name, old, text string) {
 // their own, with this module as others get it: a release from a proxy, in a module
 // cache that nobody may write to.
 func TestFromTheModuleCache(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "cargo")
 	c := copyOf(t, "cargo")
 	cache := t.TempDir()

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,9 +61,8 @@ func (o containerOptions) scale() (s experiment.Scale, err error) {
 		return s, perf.Usagef("-rounds=%d is not from 1 to %d", s.Rounds, maxRounds)
 	}
 	s.Pull = o.pull
-	s.Seed = rand.Uint64()
-	if o.seed != nil {
-		s.Seed = uint64(*o.seed)
+	if s.Seed, err = seed(o.seed); err != nil {
+		return s, err
 	}
 	return s, o.spec(&s.Spec)
 }
@@ -191,15 +189,11 @@ func containersBenched(ctx context.Context, o containerOptions) error {
 	if err != nil {
 		return bare(err)
 	}
-	files, err := parseReports(o.report)
+	r, err := openReportedRun(o.report)
 	if err != nil {
 		return bare(err)
 	}
-	r, err := openRun(stdConsole())
-	if err != nil {
-		return bare(err)
-	}
-	r.files, r.judge, r.headline = files, judgeContainers, report.ScalingHeadline
+	r.judge, r.headline = judgeContainers, report.ScalingHeadline
 	return bare(r.finish(ctx, r.scale(ctx, s, o.image), o.json, report.Scaling(measure.TerminalWidth(os.Stdout))))
 }
 

@@ -24,6 +24,7 @@ func TestBenchContainersUsage(t *testing.T) {
 		{"-exec='open", "never closed"},
 		{"-env=novalue", "is not KEY=VALUE"},
 		{"-budget=soon", "-budget"},
+		{"-seed=-1", "a seed is 0 or more"},
 		{"-rounds=0", "-rounds=0 is not from 1"},
 		{"-image=a b", "is no name of an image"},
 		{"-image=mine:1", "say how it shows that it is ready"},

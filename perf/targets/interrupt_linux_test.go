@@ -144,15 +144,19 @@ func (w *waiters) command(t *testing.T) string {
 // it, and what that had started in a session of its own is ended by the warden.
 func TestKillOfTheGate(t *testing.T) {
 	binary, _ := gate(t)
-	w := newWaiters(t)
-	s := begin(t, t.TempDir(), binary, "time", w.command(t))
-	w.started(t, 2)
-	if err := s.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	for target, flag := range map[string]string{"time": "", "profile": "-cmd="} {
+		t.Run(target, func(t *testing.T) {
+			w := newWaiters(t)
+			s := begin(t, t.TempDir(), binary, target, flag+w.command(t))
+			w.started(t, 2)
+			if err := s.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			deadline := time.Now().Add(2 * cleanupLimit)
+			w.gone(t, deadline)
+			s.ended(t, deadline)
+		})
 	}
-	deadline := time.Now().Add(2 * cleanupLimit)
-	w.gone(t, deadline)
-	s.ended(t, deadline)
 }
 
 func TestSignalsToTheGate(t *testing.T) {
@@ -177,14 +181,21 @@ func TestSignalsToTheGate(t *testing.T) {
 }
 
 // A pipe that nobody writes into is as good as a disk that hangs: reading it does not end.
-func TestSignalWhileImporting(t *testing.T) {
+func TestSignalWhileReading(t *testing.T) {
+	for _, target := range []string{"import", "fold", "flamegraph"} {
+		t.Run(target, func(t *testing.T) { signalWhileReading(t, target) })
+	}
+}
+
+func signalWhileReading(t *testing.T, target string) {
+	t.Helper()
 	binary, _ := gate(t)
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := begin(t, dir, binary, "import", fifo)
+	s := begin(t, dir, binary, target, fifo)
 	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // returns when the gate has opened it
 	if err != nil {
 		t.Fatal(err)

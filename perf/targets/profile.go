@@ -65,7 +65,7 @@ func profiled(ctx context.Context, o profileOptions) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%s: no profile was finished", interrupted(ctx))
 	}
-	err = errors.Join(err, p.space.Close())
+	err = errors.Join(err, p.space.Close(), p.warden.Close())
 	_ = os.Remove(p.dir) // only an empty folder goes: nothing was recorded
 	return bare(err)
 }
@@ -77,6 +77,9 @@ func (o profileOptions) task(ctx context.Context) (t profileTask, err error) {
 		return t, err
 	}
 	if t.recorder, err = profiler.ParseVia(o.via); err != nil {
+		return t, err
+	}
+	if err := o.oneSubject(); err != nil {
 		return t, err
 	}
 	switch {
@@ -94,6 +97,21 @@ func (o profileOptions) task(ctx context.Context) (t profileTask, err error) {
 		t.suite, t.wanted, err = t.suite.Select(t.name)
 	}
 	return t, err
+}
+
+// oneSubject refuses flags that name several things to look at: whoever gives two would
+// not see which of them it was.
+func (o profileOptions) oneSubject() error {
+	var given []string
+	for _, f := range []struct{ name, value string }{{"url", o.url}, {"cmd", o.cmd}, {"workload", o.workload}} {
+		if f.value != "" {
+			given = append(given, "-"+f.name+"="+f.value)
+		}
+	}
+	if len(given) > 1 {
+		return perf.Usagef("%s each name what to look at: take one of them", strings.Join(given, " and "))
+	}
+	return nil
 }
 
 // withUnit lets a bare number be seconds, as the flag is called.
@@ -202,8 +220,10 @@ type profiling struct {
 	console
 	task  profileTask
 	space *experiment.Workspace
-	id    string
-	dir   string
+	// warden ends what the command has left if this process is killed.
+	warden *measure.Warden
+	id     string
+	dir    string
 	// each is called for the workload; nil records it.
 	each func(context.Context, suite.Step, experiment.Processes, *engine) error
 }
@@ -247,7 +267,10 @@ func (p *profiling) record(ctx context.Context) (err error) {
 			p.say("%s", w.Text)
 		}
 	}()
-	processes := experiment.Processes{Work: p.space.Dir, Logs: p.dir, Env: debugBuild(t.suite)}
+	if p.warden, err = measure.StartWarden(ctx); err != nil && ctx.Err() == nil {
+		p.say("%v", err)
+	}
+	processes := experiment.Processes{Work: p.space.Dir, Logs: p.dir, Env: append(debugBuild(t.suite), p.warden.Env()...)}
 	processes.EngineEnv = engine.env
 	for _, step := range steps {
 		if step.Wanted && p.each != nil {
@@ -276,11 +299,11 @@ func debugBuild(s suite.Suite) []string {
 func (p *profiling) prerequisite(ctx context.Context, step suite.Step, processes experiment.Processes) error {
 	p.status.Announce(step.Name + ": " + step.Command.String())
 	r := processes.Runner(step)
-	if err := r.Setup(ctx); err != nil {
-		return fmt.Errorf("%s: %w", step.Name, err)
+	err := r.Setup(ctx)
+	if err == nil {
+		_, err = r.Run(ctx)
 	}
-	_, err := r.Run(ctx)
-	if err = errors.Join(err, r.Cleanup(ctx)); err != nil {
+	if err = errors.Join(err, r.Clean(ctx)); err != nil {
 		return fmt.Errorf("%s: %w", step.Name, err)
 	}
 	return nil
@@ -293,7 +316,7 @@ func (p *profiling) workload(ctx context.Context, step suite.Step, processes exp
 		return p.watched(ctx, step, processes)
 	}
 	r := processes.Runner(step)
-	defer func() { err = errors.Join(err, r.Cleanup(ctx)) }()
+	defer func() { err = errors.Join(err, r.Clean(ctx)) }()
 	if err := r.Setup(ctx); err != nil {
 		return fmt.Errorf("%s: %w", step.Name, err)
 	}

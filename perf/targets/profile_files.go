@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/pprof/profile"
 
@@ -69,9 +70,31 @@ func (s *script) Close() error {
 	return nil
 }
 
-// throughFile calls read with a profile. One of perf that only perf reads goes through
-// perf script.
+// readGrace is how long a reader may take to notice that the run has ended.
+const readGrace = time.Second
+
+// throughFile calls read with a profile, and gives it up when the context ends: a pipe
+// without a writer waits, and a dead network disk may never come to an end. What still reads
+// then ends with the process.
 func throughFile(ctx context.Context, con console, name string, read func(io.Reader) error) error {
+	done := make(chan error, 1)
+	go func() { done <- throughPerf(ctx, con, name, read) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(readGrace):
+		return fmt.Errorf("reading %s: %s", name, interrupted(ctx))
+	}
+}
+
+// throughPerf calls read with a profile. One of perf that only perf reads goes through
+// perf script.
+func throughPerf(ctx context.Context, con console, name string, read func(io.Reader) error) error {
 	in, err := opened(name)
 	if err != nil {
 		return err
@@ -89,9 +112,10 @@ func throughFile(ctx context.Context, con console, name string, read func(io.Rea
 }
 
 // readProfile reads a profile and tells what is to be known of it.
-func readProfile(ctx context.Context, con console, name, event string) (p *profile.Profile, err error) {
+func readProfile(ctx context.Context, con console, name, event string) (*profile.Profile, error) {
+	var p *profile.Profile
 	var rep profileio.Report
-	err = throughFile(ctx, con, name, func(in io.Reader) (err error) {
+	err := throughFile(ctx, con, name, func(in io.Reader) (err error) {
 		p, rep, err = profileio.Read(in, name, profileio.Options{Event: event, Threads: true, CPUs: true})
 		return err
 	})
@@ -159,7 +183,7 @@ func folded(ctx context.Context, in, event string, o profileio.FoldOptions) erro
 	}
 	tell(con, in, rep)
 	if rep.Faulty > 0 {
-		return ended(perf.ExitFailure, "%d places in %s could not be read; the rest was", rep.Faulty, in)
+		return ended(perf.ExitFailure, "%s in %s could not be read; the rest was", counted(rep.Faulty, "place"), in)
 	}
 	return nil
 }

@@ -93,13 +93,22 @@ func writeProfile(dir, title string, p *profile.Profile) (paths []string, err er
 	return paths, nil
 }
 
-// writeWhole writes a file by a temporary one, so that a failure leaves what was there.
+// writeWhole writes a file by a temporary one, so that a failure leaves what was there. A
+// device or a pipe is written to: it must not become a file.
 func writeWhole(path string, write func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := write(&b); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return baseline.WriteFile(path, b.Bytes(), 0o644)
+	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return baseline.WriteFile(path, b.Bytes(), 0o644)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	_, err = f.Write(b.Bytes())
+	return errors.Join(err, f.Close())
 }
 
 // draw draws a profile. Where it is of several programs, each is a root.

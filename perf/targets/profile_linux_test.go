@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
@@ -16,6 +17,7 @@ import (
 // that ignores signals; so it does when the process that records is killed. perf ends its
 // command by SIGTERM then. And no folder of an unfinished profile stays where it could be removed.
 func TestInterruptedRecording(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "perf")
 	for _, tc := range []struct {
 		sig       syscall.Signal
@@ -25,6 +27,7 @@ func TestInterruptedRecording(t *testing.T) {
 		{syscall.SIGINT, "waiter", "perf"}, {syscall.SIGKILL, "polite waiter", "perf"},
 	} {
 		t.Run(tc.via+"/"+tc.sig.String(), func(t *testing.T) {
+			t.Parallel()
 			binary, _ := gate(t)
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -32,7 +35,7 @@ func TestInterruptedRecording(t *testing.T) {
 			}
 			defer func() { _ = l.Close() }()
 			dir := t.TempDir()
-			cmd := exec.CommandContext(t.Context(), binary, "profile", "-cmd="+os.Args[0]+" "+l.Addr().String(), "-seconds=1", "-via="+tc.via)
+			cmd := exec.CommandContext(t.Context(), binary, "profile", "-cmd="+os.Args[0]+" "+l.Addr().String(), "-seconds=2", "-via="+tc.via)
 			cmd.Dir, cmd.Env = dir, append(os.Environ(), playEnv+"="+tc.part)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -52,8 +55,13 @@ func TestInterruptedRecording(t *testing.T) {
 	}
 }
 
+// accept waits for the next process. One that the profiler ends before it has connected
+// never comes.
 func accept(t *testing.T, l net.Listener) net.Conn {
 	t.Helper()
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	c, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,6 +34,26 @@ func TestFlamegraphAndFold(t *testing.T) {
 	if o := call(t, dir, nil, "fold", "a.folded"); o.status != 0 || o.stdout != "main;gone 20\nmain;parse;lex 20\nmain;parse;read 20\n" {
 		t.Errorf("exit status %d, %q", o.status, o.stdout)
 	}
+}
+
+// What is written to a device or a pipe goes into it. To put a file in its place, as is done
+// with files, would take /dev/null from everybody where root draws a picture.
+func TestPictureToADevice(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no such files")
+	}
+	dir := t.TempDir()
+	writeText(t, dir, "a.folded", oldFolded)
+	link := filepath.Join(dir, "device")
+	if err := os.Symlink(os.DevNull, link); err != nil {
+		t.Fatal(err)
+	}
+	call(t, dir, nil, "flamegraph", "a.folded", "-o=device").want(t, 0)
+	call(t, dir, nil, "profileDiff", "a.folded", "a.folded", "-o=device").want(t, 0)
+	if target, err := os.Readlink(link); err != nil || target != os.DevNull {
+		t.Errorf("the device was replaced: %q, %v", target, err)
+	}
+	call(t, dir, nil, "flamegraph", "a.folded", "-o=.").want(t, 1, "a folder stands where the file belongs")
 }
 
 // The folded stacks of perf script's text are those of its peers, and what was left out
@@ -84,6 +105,11 @@ func TestProfileUsage(t *testing.T) {
 	call(t, dir, nil, "profile", "-workload=none").want(t, 2)
 	call(t, dir, nil, "profile", "-cmd=x", "-via=strace").want(t, 2, "events, go, perf")
 	call(t, dir, nil, "profile", "-url=http://localhost", "-via=perf").want(t, 2, "take one of them")
+	call(t, dir, nil, "profile", "-cmd=x", "-workload=y").want(t, 2, "-cmd=x", "-workload=y", "take one of them")
+	call(t, dir, nil, "profile", "-url=http://localhost", "-cmd=x").want(t, 2, "-url=http://localhost", "-cmd=x", "take one of them")
+	call(t, dir, nil, "triage", "-cmd=x", "-report=md=a,md=b").want(t, 2, "two reports")
+	call(t, dir, nil, "triage", "-cmd=x", "-report=md=a,json=a").want(t, 2, "two reports")
+	call(t, dir, nil, "triage", "-cmd=x", "-report=md=.").want(t, 2, "no regular file")
 	call(t, dir, fakeClnrm(t), "profile", "-workload=hot").want(t, 2, "hot")
 	call(t, dir, nil, "cleanroomProfile").want(t, 2, "use the target profile here")
 	if left, err := os.ReadDir(filepath.Join(dir, ".perf", "profiles")); err == nil && len(left) > 0 {

@@ -223,12 +223,13 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 	return side, tree, nil
 }
 
-// processes are those of one build of a side. Each side has a build cache of its own.
+// processes are those of one build of a side. A build that is not measured uses the
+// caches of its user, as everywhere: the go command finds what it keeps by its content.
 // Builds after the first are linked in another order of functions, where the linker can
 // do that: with one layout alone, its luck cannot be told from the code's merit.
 func (r *run) processes(ctx context.Context, side string, k, of int) experiment.Processes {
 	work := r.space.Dir
-	env := append([]string{"GOCACHE=" + filepath.Join(work, "cache-"+side)}, r.mark(ctx)...)
+	env := slices.Clone(r.mark(ctx))
 	if of > 1 {
 		flags := strings.TrimSpace(os.Getenv("GOFLAGS") + fmt.Sprintf(" -ldflags=-randlayout=%d", k+1))
 		env = append(env, "GOFLAGS="+flags)
@@ -261,8 +262,11 @@ func (r *run) pairings(ctx context.Context, p refPlan, sides [2]*refSide, names,
 	for _, name := range names {
 		groups = append(groups, []experiment.Pairing{p.pairing(name, sides, aliases)})
 	}
-	if patterns == nil || !p.hasBenchmarks() {
+	switch {
+	case patterns == nil:
 		return groups, nil
+	case !p.hasBenchmarks():
+		return groups, noBenchmark(p, patterns, nil)
 	}
 	benchmarks, err := r.benchmarks(ctx, p, sides, aliases, patterns)
 	if len(benchmarks) > 0 {
@@ -377,10 +381,7 @@ func (p refPlan) pairing(name string, sides [2]*refSide, aliases []string) exper
 // benchmarks builds and pairs the Go benchmarks of both sides.
 func (r *run) benchmarks(ctx context.Context, p refPlan, sides [2]*refSide, aliases, patterns []string) ([]experiment.Pairing, error) {
 	o := experiment.BenchmarkOptions{Budget: p.bench, Aliases: aliases, Pattern: functions(patterns), Wanted: func(name string) bool {
-		return slices.ContainsFunc(patterns, func(pattern string) bool {
-			_, bare, _ := strings.Cut(name, ".")
-			return strings.HasPrefix(name, pattern) || strings.HasPrefix(bare, pattern)
-		})
+		return slices.ContainsFunc(patterns, func(pattern string) bool { return begins(pattern, name) })
 	}}
 	module := func(s *refSide) experiment.GoModule {
 		return experiment.GoModule{Ref: s.ref, Dir: s.dir, Processes: s.processes[0]}
@@ -388,6 +389,13 @@ func (r *run) benchmarks(ctx context.Context, p refPlan, sides [2]*refSide, alia
 	list, gone, fresh, err := experiment.Benchmarks(ctx, module(sides[0]), module(sides[1]), o, r.status.Announce)
 	if err != nil {
 		return nil, failure(err)
+	}
+	names := slices.Concat(gone, fresh)
+	for _, pairing := range list {
+		names = append(names, pairing.Workload)
+	}
+	if err := noBenchmark(p, patterns, names); err != nil {
+		return nil, err
 	}
 	for _, name := range fresh {
 		r.warn("the benchmark " + name + " is new in " + p.labels[1] + ": there is nothing to compare it with")
@@ -397,6 +405,24 @@ func (r *run) benchmarks(ctx context.Context, p refPlan, sides [2]*refSide, alia
 		r.status.Announce(fmt.Sprintf("%d Go benchmarks, each until it is decided or for %s", len(list), p.bench))
 	}
 	return list, nil
+}
+
+// begins reports whether a pattern begins the name of a benchmark, with its package or
+// without.
+func begins(pattern, name string) bool {
+	_, bare, _ := strings.Cut(name, ".")
+	return strings.HasPrefix(name, pattern) || strings.HasPrefix(bare, pattern)
+}
+
+// noBenchmark is the error about a benchmark that was named and is on neither side: whoever
+// has mistyped a name must not take it for compared.
+func noBenchmark(p refPlan, patterns, names []string) error {
+	for _, pattern := range patterns {
+		if pattern != "" && !slices.ContainsFunc(names, func(name string) bool { return begins(pattern, name) }) {
+			return failure(fmt.Errorf("%s begins the name of no Go benchmark in %s or %s, so nothing was compared", pattern, p.labels[0], p.labels[1]))
+		}
+	}
+	return nil
 }
 
 // functions is the pattern of the functions that the beginnings of names ask for: what

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,20 @@ func count(n int) string {
 	return fmt.Sprintf("i=0\nwhile [ $i -lt %d ]; do i=$((i+1)); done\n", n)
 }
 
+// countingCompiled guards the gate that is compiled from counting: all counters use one.
+var countingCompiled sync.Once
+
+// countingGate is the compiled gate of repositories whose suite is that of counting.
+func countingGate(t *testing.T) string {
+	t.Helper()
+	_, repository := gate(t) // its folder stays until all tests have ended
+	binary := filepath.Join(repository, "counting")
+	countingCompiled.Do(func() {
+		newConsumer(t, counting).mage(t, "-compile", binary).want(t, 0)
+	})
+	return binary
+}
+
 // A counter is a repository with three commits: one that counts to 10,000, one that
 // differs in a comment, and one that counts to 20,000, which is main.
 type counter struct {
@@ -49,13 +64,13 @@ func newCounter(t *testing.T) counter {
 	t.Helper()
 	testenv.Tool(t, "git")
 	testenv.Tool(t, "sh")
-	c := counter{consumer: newConsumer(t, counting)}
+	c := counter{consumer{dir: t.TempDir(), env: append(os.Environ(), "CLNRM_DIR=", "CLNRM_REF=", "CLNRM_BIN=", "GITHUB_BASE_REF=")}, countingGate(t)}
+	c.write(t, "go.mod", "module example.com/count\n\ngo 1.26\n")
+	c.write(t, "main.go", "package main\n\nfunc main() {}\n")
 	c.git(t, "init", "--quiet", "--initial-branch=main")
 	c.commit(t, count(10_000), "fast")
 	c.commit(t, count(10_000)+"# the same\n", "same")
 	c.commit(t, count(20_000), "slow")
-	c.gate = filepath.Join(t.TempDir(), "gate")
-	c.mage(t, "-compile", c.gate).want(t, 0)
 	return c
 }
 
@@ -74,19 +89,26 @@ func (c counter) commit(t *testing.T, script, tag string) {
 	c.git(t, "tag", tag)
 }
 
-// run runs the compiled targets in the repository.
+// run runs the compiled targets in the repository, which must not change it.
 func (c counter) run(t *testing.T, args ...string) outcome {
 	t.Helper()
 	before := c.state(t)
-	cmd := exec.CommandContext(t.Context(), c.gate, args...)
-	cmd.Dir, cmd.Env = c.dir, append(slices.Clone(c.env), "GITHUB_BASE_REF=")
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	_ = cmd.Run() // the status is looked at
+	o := c.call(t, args...)
 	if after := c.state(t); after != before {
 		t.Errorf("%q has changed the user's repository:\n%s\nnow\n%s", args, before, after)
 	}
 	nothingLeft(t, c.dir)
+	return o
+}
+
+// call runs the compiled targets in the repository.
+func (c counter) call(t *testing.T, args ...string) outcome {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), c.gate, args...)
+	cmd.Dir, cmd.Env = c.dir, c.env
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // the status is looked at
 	return outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
@@ -127,6 +149,11 @@ func TestCompareRefs(t *testing.T) {
 	}
 	c.run(t, "compareRefs", "HEAD", "HEAD", "-rebuilds=-1").want(t, perf.ExitUsage, "-rebuilds=-1")
 	c.run(t, "compareRefs", "HEAD", "HEAD", "-workload=BenchmarkNone").want(t, perf.ExitFailure, "nothing was compared")
+	beside := c.run(t, "compareRefs", "fast", "fast", "-workload=count,BenchmarkNone", "-budget=1s")
+	beside.want(t, perf.ExitFailure, "BenchmarkNone begins the name of no Go benchmark")
+	if !strings.Contains(beside.stdout, "Nothing was compared.") {
+		t.Errorf("a benchmark that is not there was found out after measuring:\n%s", beside.stdout)
+	}
 }
 
 func TestRegressions(t *testing.T) {
@@ -161,7 +188,7 @@ func TestRemeasure(t *testing.T) {
 	c := newCounter(t)
 	c.git(t, "checkout", "--quiet", "fast")
 	c.run(t, "benchmarks").want(t, 0)
-	c.mage(t, "baseline:save", "main").want(t, 0)
+	c.call(t, "baseline:save", "main").want(t, 0)
 	c.run(t, "baseline:compare", "main", "-budget=60s").want(t, perf.ExitUsage, "-remeasure")
 	c.git(t, "checkout", "--quiet", "slow")
 	c.run(t, "baseline:compare", "main", "-remeasure", "-gate", "-budget=60s").want(t, perf.ExitGate, "baseline main", "SLOWER")

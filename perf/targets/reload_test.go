@@ -9,6 +9,7 @@ import (
 )
 
 func TestBenchHotReload(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	env := append(fakeClnrm(t), clnrmtest.Env+"=reruns=2")
 	o := call(t, dir, env, "bench-hot-reload", "-set=hot reload p95=3s/5s")
@@ -30,6 +31,7 @@ func TestBenchHotReload(t *testing.T) {
 
 // A watcher that goes wrong is a result, and the other workloads go on.
 func TestHotReloadThatFails(t *testing.T) {
+	t.Parallel()
 	for trap, want := range map[string]string{
 		"die": "error: the engine went away (", "quit": "it ended by itself, with exit status 0", "stale": "instead of", "lie": "it said pass of a file that must fail",
 	} {

@@ -64,12 +64,20 @@ func parseReports(flag string) ([]reportFile, error) {
 		case slices.ContainsFunc(out, func(f reportFile) bool { return f.path == path }):
 			return nil, perf.Usagef("-report: two reports cannot both be %s", path)
 		}
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-			return nil, perf.Usagef("-report: %s is there already and is no regular file: name another one", path)
+		if err := canBeReport(path); err != nil {
+			return nil, err
 		}
 		out = append(out, reportFile{kind, path, reportKinds[at].write})
 	}
 	return out, nil
+}
+
+// canBeReport refuses what a report must not take the place of.
+func canBeReport(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return perf.Usagef("-report: %s is there already and is no regular file: name another one", path)
+	}
+	return nil
 }
 
 func kindNames() string {

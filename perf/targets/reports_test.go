@@ -21,6 +21,7 @@ func readText(t *testing.T, path string) string {
 
 // A breached gate writes every report, in folders that it makes, and ends with 3.
 func TestReports(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	call(t, dir, fakeClnrm(t), "cleanroomSloCheck", "-only=cli startup", "-set=cli startup=1us",
 		"-report=md=out/gate.md,junit=out/gate.xml,json=gate.json,bench=new.txt,hyperfine=h.json,bencher=b.json,smaller=s.json,bigger=l.json").want(t, perf.ExitGate, "BREACHED")
@@ -51,6 +52,7 @@ func TestReports(t *testing.T) {
 
 // A report that cannot be written turns success into failure, and leaves a breach one.
 func TestReportThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -61,6 +63,7 @@ func TestReportThatCannotBeWritten(t *testing.T) {
 }
 
 func TestReportUsage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for flag, words := range map[string]string{
 		"-report=gate.md":           "KIND=FILE",
@@ -78,6 +81,7 @@ func TestReportUsage(t *testing.T) {
 
 // Under GitHub Actions the run is marked, and the summary of the step goes on.
 func TestGitHubActions(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	summary := filepath.Join(dir, "summary.md")
 	if err := os.WriteFile(summary, []byte("before\n"), 0o644); err != nil {
@@ -100,6 +104,7 @@ func TestGitHubActions(t *testing.T) {
 
 // A summary that cannot be written, as on a fork, is a warning.
 func TestSummaryThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	env := append(fakeClnrm(t), "GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY="+t.TempDir())
 	call(t, dir, env, "cleanroomSloCheck", "-only=cli startup").want(t, 0, "MET", "GitHub was not told")
@@ -113,6 +118,7 @@ func TestSummaryThatCannotBeWritten(t *testing.T) {
 
 // baseline:compare reports its comparisons.
 func TestComparisonReports(t *testing.T) {
+	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
 	call(t, dir, env, "benchmarks").want(t, 0)
 	call(t, dir, env, "baseline:save", "main").want(t, 0)

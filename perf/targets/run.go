@@ -124,15 +124,10 @@ func measured(ctx context.Context, o options) error {
 	if err != nil {
 		return bare(err)
 	}
-	files, err := parseReports(o.report)
+	r, err := openReportedRun(o.report)
 	if err != nil {
 		return bare(err)
 	}
-	r, err := openRun(stdConsole())
-	if err != nil {
-		return bare(err)
-	}
-	r.files = files
 	return bare(r.finish(ctx, r.measure(ctx, c), o.json, report.Result))
 }
 
@@ -178,6 +173,20 @@ func openRun(con console) (*run, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// openReportedRun makes the folder of a run that writes reports, once it is known that
+// these make sense.
+func openReportedRun(reports string) (*run, error) {
+	files, err := parseReports(reports)
+	if err != nil {
+		return nil, err
+	}
+	r, err := openRun(stdConsole())
+	if err == nil {
+		r.files = files
+	}
+	return r, err
 }
 
 // mark posts the warden of the run, unless there is one, and returns what it knows the

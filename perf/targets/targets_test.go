@@ -12,6 +12,7 @@ import (
 )
 
 func TestBenchmarksOfABinary(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	o := call(t, dir, fakeClnrm(t), "benchmarks", "-set=memory=900MB")
 	o.want(t, 0, "cli startup", "MET", "self-test throughput", "tests/s", "exit status 0")
@@ -31,6 +32,7 @@ func TestBenchmarksOfABinary(t *testing.T) {
 }
 
 func TestGateStatuses(t *testing.T) {
+	t.Parallel()
 	env := fakeClnrm(t)
 	for _, tc := range []struct {
 		name   string
@@ -55,6 +57,7 @@ func TestGateStatuses(t *testing.T) {
 }
 
 func TestGateCannotMeasure(t *testing.T) {
+	t.Parallel()
 	// A clnrm that knows no self-test: the workload fails (1), which says more than
 	// that its objective was not measured (4).
 	self, err := os.Executable()
@@ -66,6 +69,7 @@ func TestGateCannotMeasure(t *testing.T) {
 }
 
 func TestUsageErrors(t *testing.T) {
+	t.Parallel()
 	env := fakeClnrm(t)
 	for _, tc := range []struct {
 		args  []string
@@ -198,6 +202,7 @@ func TestTimeWithShell(t *testing.T) {
 
 // A run, a baseline of it, another run, a comparison.
 func TestBaselineRound(t *testing.T) {
+	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
 	call(t, dir, env, "baseline:save", "main").want(t, 1)
 	call(t, dir, env, "benchmarks", "-only=cli startup").want(t, 0)
@@ -224,6 +229,7 @@ func TestBaselineRound(t *testing.T) {
 
 // The run of a folder that was copied from another machine, and the baseline's own.
 func TestBaselineIsNotComparedWithJustAnyRun(t *testing.T) {
+	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
 	call(t, dir, env, "benchmarks", "-only=cli startup,self-test,validate").want(t, 0)
 	call(t, dir, env, "benchmarks").want(t, 0)
@@ -249,6 +255,7 @@ func TestBaselineIsNotComparedWithJustAnyRun(t *testing.T) {
 }
 
 func TestBaselineGateSeesSlower(t *testing.T) {
+	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
 	call(t, dir, env, "benchmarks").want(t, 0)
 	call(t, dir, env, "baseline:save", "main").want(t, 0)
@@ -282,6 +289,7 @@ func TestBaselineGateSeesSlower(t *testing.T) {
 }
 
 func TestBrokenBaseline(t *testing.T) {
+	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
 	call(t, dir, env, "benchmarks").want(t, 0)
 	call(t, dir, env, "baseline:save", "main").want(t, 0)
@@ -317,6 +325,7 @@ func onlyFile(t *testing.T, pattern string) string {
 }
 
 func TestPlanRunsNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	call(t, dir, fakeClnrm(t), "plan").want(t, 0, "--help", "self-test", "judges", "cli startup")
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
@@ -325,6 +334,7 @@ func TestPlanRunsNothing(t *testing.T) {
 }
 
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	call(t, t.TempDir(), nil, "doctor").want(t, 0, "docker engine", "perf", "heaptrack", "valgrind", "cargo", "xctrace", "CPU governor", "fingerprint")
 }
 
@@ -338,6 +348,7 @@ func TestDoctorNoise(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	for _, target := range []string{"benchmarks", "benchmarkAll", "benchContainers", "cleanroomSloCheck", "plan", "doctor", "time",
 		"compare", "compareRefs", "regressions", "selfTest", "profile", "cleanroomProfile", "profileHeap", "profileOffCpu", "profileAll", "profileDiff", "flamegraph", "fold", "baseline:save", "baseline:list", "baseline:show", "baseline:compare"} {
 		call(t, t.TempDir(), nil, "-h", target).want(t, 0, "Example", "Usage:")
@@ -350,6 +361,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestHyphenatedAliases(t *testing.T) {
+	t.Parallel()
 	call(t, t.TempDir(), fakeClnrm(t), "cleanroom-slo-check", "-only=cli startup").want(t, 0, "MET")
 }
 
@@ -392,6 +404,7 @@ func TestCompareSetsUpOnce(t *testing.T) {
 }
 
 func TestCompareFailures(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -411,7 +424,7 @@ func TestCompareFailures(t *testing.T) {
 // what must not happen is that something comes out wrong.
 func TestSelfTestTarget(t *testing.T) {
 	dir := t.TempDir()
-	o := call(t, dir, nil, "selfTest", "-budget=20s")
+	o := call(t, dir, nil, "selfTest", "-budget=10s")
 	if o.status != perf.ExitOK && o.status != perf.ExitUnjudged {
 		t.Errorf("exit status %d\n%s\n%s", o.status, o.stdout, o.stderr)
 	}

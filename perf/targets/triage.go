@@ -148,6 +148,14 @@ func triageReports(flag string) (map[string]string, error) {
 		if !ok || path == "" || kind != "md" && kind != "json" {
 			return nil, perf.Usagef("-report: %q is not KIND=FILE, of the kinds md, json", item)
 		}
+		for other, taken := range out {
+			if other == kind || taken == path {
+				return nil, perf.Usagef("-report: %s and %s=%s: two reports cannot be of one kind or in one file", item, other, taken)
+			}
+		}
+		if err := canBeReport(path); err != nil {
+			return nil, err
+		}
 		out[kind] = path
 	}
 	return out, nil
@@ -172,7 +180,7 @@ func (t *triage) workload(ctx context.Context, step suite.Step, processes experi
 		return perf.Usagef("%s watches a folder: profile -workload='%s' shows where its time goes, and benchHotReload how long its stages take", step.Name, step.Name)
 	}
 	r := engine.Runners(processes)(step)
-	defer func() { err = errors.Join(err, cleanRunner(ctx, r)) }()
+	defer func() { err = errors.Join(err, r.Clean(ctx)) }()
 	if r.Setup != nil {
 		if err := r.Setup(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.Name, err)
@@ -195,13 +203,6 @@ func (t *triage) workload(ctx context.Context, step suite.Step, processes experi
 	}
 	t.about.Diagnose()
 	return nil
-}
-
-func cleanRunner(ctx context.Context, r experiment.Runner) error {
-	if r.Cleanup == nil {
-		return nil
-	}
-	return r.Cleanup(context.WithoutCancel(ctx))
 }
 
 // describe says what is looked at, and where.
@@ -440,7 +441,8 @@ func (t *triage) publish(files map[string]string, json bool) error {
 	err = baseline.WriteFile(path, data, 0o644)
 	for kind, name := range files {
 		content := map[string][]byte{"md": md.Bytes(), "json": data}[kind]
-		err = errors.Join(err, writeWhole(name, func(w io.Writer) error { _, err := w.Write(content); return err }))
+		f := reportFile{kind: kind, path: name, write: func(w io.Writer, _ report.Document) error { _, err := w.Write(content); return err }}
+		err = errors.Join(err, f.save(report.Document{}))
 	}
 	if json {
 		_, werr := t.out.Write(data)

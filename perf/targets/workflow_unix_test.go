@@ -163,6 +163,7 @@ func (c consumer) git(t *testing.T, args ...string) {
 
 // TestWorkflow runs the steps of both jobs in a Go module whose branch is slower.
 func TestWorkflow(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "git")
 	c := newConsumer(t, importTargets)
 	const spin = "package main\n\nimport \"time\"\n\n// The work is real, and takes as long as it is told to.\nfunc main() {\n\tfor end := time.Now().Add(%s); time.Now().Before(end); {\n\t}\n}\n"
@@ -194,6 +195,7 @@ func TestWorkflow(t *testing.T) {
 // TestWorkflowOnMain runs the job that refreshes the baseline, and once more: that time
 // there is one to compare with, and what was only part of the suite does not replace it.
 func TestWorkflowOnMain(t *testing.T) {
+	t.Parallel()
 	c := newConsumer(t, importTargets)
 	c.write(t, "main_test.go", "package main\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n")
 	jobs := workflow(t)
@@ -241,6 +243,7 @@ func sourceTree(t *testing.T) string {
 // holds, one that is breached, one whose process is killed in its middle, and one that
 // cannot start.
 func TestAction(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "cargo")
 	if testing.Short() {
 		t.Skip("compiles the gate and a crate; left out by -short")

@@ -5,6 +5,7 @@
 //   burn threads MILLISECONDS   in two threads, so long in each
 //   burn children MILLISECONDS  in a child that it forks, and in one that calls exec
 //   burn root MILLISECONDS      as alone, and fails where it is not root
+//   burn phases MICROSECONDS    so long in first, and then as long in second, in a thread
 //   burn forever                until it is killed: it and its child ignore SIGINT and SIGTERM
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -53,6 +54,23 @@ NOINLINE static void shares(long ms) {
   }
 }
 
+// Of two functions that are the same a compiler makes one.
+NOINLINE static void first(long end) {
+  while (now() < end) continue;
+}
+
+NOINLINE static void second(long end) {
+  while (end > now()) __asm__ volatile("nop");
+}
+
+// A thread has no life before its function: what a moment of it is in is the same in each run.
+static void *phases(void *us) {
+  long t = now();
+  first(t + (long)us * 1000);
+  second(t + 2 * (long)us * 1000);
+  return NULL;
+}
+
 NOINLINE static void *thread(void *ms) {
   shares((long)ms);
   return NULL;
@@ -62,6 +80,12 @@ static void threads(long ms) {
   pthread_t t[2];
   for (int i = 0; i < 2; i++) pthread_create(&t[i], NULL, thread, (void *)ms);
   for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
+}
+
+static void in_thread(void *(*f)(void *), long arg) {
+  pthread_t t;
+  pthread_create(&t, NULL, f, (void *)arg);
+  pthread_join(t, NULL);
 }
 
 NOINLINE static void forked(long ms) { shares(ms); }
@@ -92,6 +116,7 @@ static void forever(void) {
 int main(int argc, char **argv) {
   if (argc > 2 && strcmp(argv[1], "alone") == 0) shares(atol(argv[2]));
   else if (argc > 2 && strcmp(argv[1], "threads") == 0) threads(atol(argv[2]));
+  else if (argc > 2 && strcmp(argv[1], "phases") == 0) in_thread(phases, atol(argv[2]));
   else if (argc > 2 && strcmp(argv[1], "children") == 0) children(argv[0], argv[2]);
   else if (argc > 2 && strcmp(argv[1], "root") == 0) {
     shares(atol(argv[2]));

@@ -82,7 +82,11 @@ func (r *Result) normalised() *Result {
 	c.Scaling = nonEmpty(slices.Clone(r.Scaling))
 	for i := range c.Scaling {
 		s := &c.Scaling[i]
-		s.Levels, s.Advice = nonNil(s.Levels), nonNil(s.Advice)
+		s.Levels, s.Advice, s.Where = nonNil(s.Levels), nonNil(s.Advice), nonNil(slices.Clone(s.Where))
+		for j := range s.Where {
+			w := &s.Where[j]
+			w.Parts, w.Programs = nonNil(w.Parts), nonNil(w.Programs)
+		}
 	}
 	c.Comparisons = nonNil(slices.Clone(r.Comparisons))
 	for i := range c.Comparisons {

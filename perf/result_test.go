@@ -60,6 +60,13 @@ func fullResult() *Result {
 				Name: "network none", Seed: 7, Levels: []ScalingLevel{{1, "none x1", false}, {1, "none x1 cold", true}, {8, "none x8", false}, {64, "none x64", false}},
 				Lambda: value(4.6), Contention: Bounded{value(0.45), value(0.41), value(0.49)}, Coherency: Bounded{value(1e-4), value(1e-5), value(3e-4)},
 				Best: Bounded{value(74), value(43), value(234)}, Misfit: value(0.06), Confidence: 0.95,
+				Where: []ScalingWhere{{
+					Parallel: 8, Workload: "none x8", Lives: 16, Parts: []ScalingPart{{"create", "whole", "disk and file systems", 0.008}, {"start", "runtime", "the engine's processor time", 0.19}},
+					Processors: value(1.7), Programs: []ScalingProgram{{"runc", 0.08, 0.02, 0.004, 0.001}}, Control: &ScalingControl{16, 0.001, 0.002, 0.0005},
+				}, {
+					Parallel: 1, Workload: "none x1", Lives: 8, Undivided: "it takes the rights of root", Parts: []ScalingPart{{"create", "whole", "engine, undivided", 0.008}},
+					NoControl: "the program is in the image alone",
+				}},
 				Answer: "a start takes 6 s at 64 in parallel", Advice: []string{"start at most 8 at once"},
 			},
 			{Name: "network host", Levels: []ScalingLevel{{Parallel: 1, Workload: "host x1"}}, Reason: "one level is no law"},

@@ -24,6 +24,8 @@ type Scaling struct {
 	Misfit     *float64 `json:"misfit"`
 	Confidence float64  `json:"confidence"` // of each interval; 0 where there are none
 	Reason     string   `json:"reason"`
+	// Where says where the time goes, at each level of which that was seen.
+	Where []ScalingWhere `json:"where"`
 	// Answer says in words what limits the throughput, and Advice what would help, each
 	// with its evidence.
 	Answer string   `json:"answer"`
@@ -56,6 +58,11 @@ func (s *Scaling) check() *problem {
 		}
 		if l.Workload == "" {
 			return &problem{[]any{"levels", i, "workload"}, "is empty"}
+		}
+	}
+	for i := range s.Where {
+		if found := s.Where[i].check(); found != nil {
+			return found.under("where", i)
 		}
 	}
 	if !(s.Confidence >= 0 && s.Confidence < 1) {

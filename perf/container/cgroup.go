@@ -18,12 +18,15 @@ type cgroup struct {
 	accounting string // v1, cpuacct
 }
 
+// errNotRunning is a container without a process.
+var errNotRunning = errors.New("the container does not run")
+
 // findCgroup looks a process up under root ("/"; tests have one of their own). The
 // path must name the container: where this program runs in a container itself, the
 // process of that number is another one.
 func findCgroup(root string, pid int, id string) (cgroup, error) {
 	if pid <= 0 {
-		return cgroup{}, errors.New("the container does not run")
+		return cgroup{}, errNotRunning
 	}
 	list := filepath.Join(root, "proc", strconv.Itoa(pid), "cgroup")
 	text, err := os.ReadFile(list)

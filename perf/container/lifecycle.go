@@ -50,6 +50,7 @@ type Spec struct {
 // Phases is where the time of one lifecycle went. All but Image and BeforeMain,
 // Program are parts of Total.
 type Phases struct {
+	ID    string    // of the container; empty before it was created
 	Began time.Time // when create was called, with a monotonic reading
 
 	Image     time.Duration // making sure of the image; not in Total
@@ -328,6 +329,7 @@ func (l *lifecycle) create(ctx context.Context) error {
 	l.phases.Began = time.Now()
 	err := timed(&l.phases.Create, func() (err error) {
 		l.id, err = l.engine.Create(patient, l.spec.Config)
+		l.phases.ID = l.id
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -331,15 +332,10 @@ func TestLifecycleLeaksNothing(t *testing.T) {
 	before := resources(t)
 	batch()
 	batch()
-	for end := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+	waitFor(t, fmt.Sprintf("no more than %v goroutines and descriptors", before), time.Minute, func() bool {
 		after := resources(t)
-		if after[0] <= before[0] && after[1] <= before[1] {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("goroutines and descriptors: %v before, %v after", before, after)
-		}
-	}
+		return after[0] <= before[0] && after[1] <= before[1]
+	})
 }
 
 // resources counts the goroutines and, on Linux, the descriptors of this process.

@@ -38,7 +38,7 @@ func TestManyLifecycles(t *testing.T) {
 	if err := e.Close(); err != nil { // idle connections are no leak
 		t.Error(err)
 	}
-	waitFor(t, fmt.Sprintf("no more than %v goroutines and descriptors", before), 10*time.Second, func() bool {
+	waitFor(t, fmt.Sprintf("no more than %v goroutines and descriptors", before), time.Minute, func() bool {
 		after := resources(t)
 		return after[0] <= before[0] && after[1] <= before[1]
 	})

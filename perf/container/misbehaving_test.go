@@ -235,5 +235,5 @@ func TestLifecycleGarbageStream(t *testing.T) {
 	}
 	b.out.Close()
 	e.Close()
-	waitFor(t, fmt.Sprintf("no more than %d goroutines", before), 10*time.Second, func() bool { return runtime.NumGoroutine() <= before })
+	waitFor(t, fmt.Sprintf("no more than %d goroutines", before), time.Minute, func() bool { return runtime.NumGoroutine() <= before })
 }

@@ -148,6 +148,38 @@ func TestLifecycleNeverReady(t *testing.T) {
 	}
 }
 
+// hardPressed is an engine that tells late what has happened: it goes on with the output of
+// a container that has ended, and does not answer who waits for that.
+type hardPressed struct{ Engine }
+
+func (e hardPressed) Attach(ctx context.Context, id string, stdout, stderr io.Writer) (*Attachment, error) {
+	a, err := e.Engine.Attach(ctx, id, stdout, stderr)
+	if err != nil {
+		return nil, err
+	}
+	closed := make(chan struct{})
+	return newAttachment(ctx, func() error { close(closed); return a.Close() }, func() error { <-closed; return nil }), nil
+}
+
+func (hardPressed) Wait(ctx context.Context, _ string) (int, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+// TestLifecycleEndsUnnoticed: that the network of a container cannot be entered which has
+// ended is no fault of the network.
+func TestLifecycleEndsUnnoticed(t *testing.T) {
+	t.Parallel()
+	e := realEngine(t)
+	needsNetns(t, e, "tcp:")
+	s := probeSpec(t, probeImage(t, e), "-say=no configuration", "-exit=3")
+	s.Ready, s.ReadyTimeout = Ready{Kind: ReadyTCP, Port: 7533}, 8*time.Second
+	p, err := Lifecycle(t.Context(), hardPressed{e}, s)
+	if err == nil || !strings.Contains(err.Error(), "it ended by itself with exit status 3, before it was ready") || !strings.Contains(err.Error(), "no configuration") || p.ExitCode != 3 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 // unanswered reports whether an engine on a busy machine has not even answered the first
 // question until the deadline, which is then said.
 func unanswered(err error, timeout time.Duration) bool {

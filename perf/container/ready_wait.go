@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 )
@@ -37,6 +38,9 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 		answered := time.Now()
 		switch {
 		case within.Err() != nil:
+			if ended := l.endedByState(ctx, answered.Add(settle)); ended != nil {
+				return ended
+			}
 			return l.late(ctx, missing)
 		case err != nil:
 			return l.orEnded(ctx, a, err)
@@ -50,7 +54,7 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 		case <-timer.C:
 		case <-within.Done():
 		case <-done:
-			if err := l.ended(ctx, a, "before it was ready"); err != nil {
+			if err := l.ended(ctx, a, unreadyYet); err != nil {
 				timer.Stop()
 				return err
 			}
@@ -60,20 +64,69 @@ func (l *lifecycle) readyByAsking(ctx context.Context, a *Attachment) error {
 	}
 }
 
-// orEnded replaces an error of asking by the end of the program, where that is why.
+// orEnded replaces an error of asking by the end of the program, where that is why. An
+// engine on a busy machine learns of the end late, and tells it later: neither that the
+// output goes on nor that waiting for the end takes long says that the program lives.
 func (l *lifecycle) orEnded(ctx context.Context, a *Attachment, err error) error {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
 	select {
 	case <-a.Done():
-		if ended := l.ended(ctx, a, "before it was ready"); ended != nil {
+		if ended := l.ended(ctx, a, unreadyYet); ended != nil {
 			return ended
 		}
-	case <-timer.C:
+	case <-timer.C: // what it has written has mostly arrived by now
 	case <-ctx.Done():
+		return err
+	}
+	until := time.Now() // it lives, as far as one answer tells
+	if gone(err) {
+		until = l.started.Add(l.spec.ReadyTimeout)
+	}
+	if ended := l.endedByState(ctx, until); ended != nil {
+		return ended
 	}
 	return err
 }
+
+// unreadyYet is when a program has ended that asking was in vain for.
+const unreadyYet = "before it was ready"
+
+// gone reports whether an error of asking can only be that the first process of the
+// container is no longer there.
+func gone(err error) bool { return errors.Is(err, errNotRunning) || errors.Is(err, fs.ErrNotExist) }
+
+// endedByState asks the engine for the container's state, again and again until then, and
+// says how the program has ended; nil if it has not. The last answer may take a moment more.
+func (l *lifecycle) endedByState(ctx context.Context, until time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, later(until, time.Now()).Add(settle))
+	defer cancel()
+	pause := time.NewTicker(statePause)
+	defer pause.Stop()
+	for {
+		c, err := l.engine.Container(ctx, l.id)
+		switch {
+		case err != nil:
+			return nil // what asking has said says more
+		case c.State == StateExited && c.ExitCode == killed:
+			l.phases.ExitCode = c.ExitCode
+			return l.killed(ctx, unreadyYet)
+		case c.State == StateExited:
+			l.phases.ExitCode = c.ExitCode
+			return &endedError{c.ExitCode, unreadyYet}
+		case !time.Now().Before(until):
+			return nil
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// statePause is between two questions for the state of a container.
+const statePause = 50 * time.Millisecond
 
 func (r Ready) pauseAfter(elapsed, took time.Duration) time.Duration {
 	if r.Hello != "" {

@@ -24,7 +24,7 @@ const (
 
 // A Share is how long a step of a phase went by for one cause.
 type Share struct {
-	Phase string // "create", "attach", "start", "stop", "remove"
+	Phase string // "create", "attach", "start", "exec", "stop", "remove"
 	Step  string
 	Cause Cause
 	Time  time.Duration
@@ -82,6 +82,9 @@ func spans(p Phases, t Timeline) []span {
 	}
 	// The program may be ready before the engine has answered that it runs.
 	list = append(list, span{"start", StepProgram, main, ready, CauseProgram}, span{"start", StepWhole, ready, running, ""})
+	if p.HasExec {
+		list = append(list, span{"exec", StepWhole, running, running.Add(p.Exec), ""})
+	}
 	if die := t.Die; inside(die, p.Stopped, stopped) {
 		kill := p.Stopped
 		if inside(t.Kill, p.Stopped, die) {
@@ -138,6 +141,6 @@ func order(a, b Share) int {
 }
 
 var (
-	phaseOrder = []string{"create", "attach", "start", "stop", "remove"}
+	phaseOrder = []string{"create", "attach", "start", "exec", "stop", "remove"}
 	stepOrder  = []string{StepWhole, StepPrepare, StepRuntime, StepProgram, StepTearDown}
 )

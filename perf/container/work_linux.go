@@ -53,6 +53,7 @@ func (w *EngineWatch) Stop() EngineWork {
 // A looker knows which processes are an engine's, and what their threads have done.
 type looker struct {
 	daemon     int
+	engine     string // the daemon's name
 	containerd string // the address by which shims name theirs
 	known      map[int]*process
 	work       EngineWork
@@ -96,6 +97,7 @@ func newLooker(i Info) (*looker, error) {
 	if _, err := os.ReadFile(l.path(pid, "schedstat")); err != nil {
 		return nil, fmt.Errorf("the kernel does not tell how its threads are scheduled: %w", err)
 	}
+	l.engine, _, _ = l.stat(pid)
 	l.containerd = l.containerdOf(pid)
 	l.work.Began = time.Now()
 	return l, nil
@@ -153,7 +155,7 @@ func onlyDaemon() (int, error) {
 	}
 	var found []int
 	for _, name := range names {
-		if comm, err := os.ReadFile(name); err == nil && slices.Contains([]string{"dockerd", "podman"}, strings.TrimSpace(string(comm))) {
+		if comm, err := os.ReadFile(name); err == nil && slices.Contains([]string{"dockerd", podman}, strings.TrimSpace(string(comm))) {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name))) // the pattern has digits only
 			found = append(found, pid)
 		}
@@ -314,8 +316,11 @@ func (l *looker) program(pid int, name string, parent int) string {
 		return ""
 	case name == "containerd" && (parent == l.daemon || l.listens(pid)):
 		return name
-	case name == "fuse-overlayfs" || name == "conmon":
-		return name // they leave their parent at once; those of another engine look the same
+	case name == "conmon" || name == "fuse-overlayfs": // they leave their parent at once
+		if l.foreign(pid, name) {
+			return ""
+		}
+		return name
 	case above == nil || above.program == "":
 		return ""
 	case above.program == "containerd-shim" && name != "runc" && name != "crun" && name != "containerd-shim":
@@ -331,6 +336,27 @@ func (l *looker) program(pid int, name string, parent int) string {
 		return "" // the container's own, which runc has just become
 	}
 	return name
+}
+
+// foreign reports whether a program that has no parent is that of an engine of another kind.
+func (l *looker) foreign(pid int, name string) bool {
+	if name == "conmon" {
+		return l.engine != podman
+	}
+	owner := storageOf(l.read(l.path(pid, "cmdline")))
+	return owner != "" && owner != l.engine
+}
+
+// podman is the name of an engine that has no daemon but the one that was asked for.
+const podman = "podman"
+
+// storageOf is the engine whose layers a file system stacks, by its command line; empty: it
+// does not tell.
+func storageOf(line []byte) string {
+	if bytes.Contains(line, []byte("/containers/storage/")) {
+		return podman
+	}
+	return ""
 }
 
 // listens reports whether a containerd is the one whose address the daemon was given.

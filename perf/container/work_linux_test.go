@@ -111,6 +111,22 @@ func checkWhere(t *testing.T, p Phases, shares []Share) {
 	}
 }
 
+// TestOtherEnginesPrograms: an engine of another kind may work beside the one that is
+// looked at.
+func TestOtherEnginesPrograms(t *testing.T) {
+	for _, tt := range []struct{ daemon, name, want string }{
+		{"dockerd", "conmon", ""}, {"podman", "conmon", "conmon"}, {"dockerd", "fuse-overlayfs", "fuse-overlayfs"},
+	} {
+		l := &looker{daemon: 10, engine: tt.daemon, known: map[int]*process{}, buffer: make([]byte, 1<<10)}
+		if got := l.program(os.Getpid(), tt.name, 1); got != tt.want {
+			t.Errorf("%s beside %s is taken for %q", tt.name, tt.daemon, got)
+		}
+	}
+	if storageOf([]byte("fuse-overlayfs\x00-o\x00lowerdir=/var/lib/containers/storage/overlay/l/A")) != "podman" || storageOf([]byte("fuse-overlayfs\x00-o\x00lowerdir=/var/lib/docker/fuse-overlayfs/a/diff")) != "" {
+		t.Error("whose layers a file system stacks is not told apart")
+	}
+}
+
 // TestWatchOtherEngine: an engine elsewhere cannot be looked at.
 func TestWatchOtherEngine(t *testing.T) {
 	if _, err := WatchEngine(elsewhere{}); err == nil || errors.Is(err, os.ErrNotExist) {

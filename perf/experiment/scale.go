@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ type Scale struct {
 	Networks []string // each once
 	// Rounds is the number of visits to each level; 0 is [ScaleRounds].
 	Rounds int
-	// Budget is the time for all visits; 0 is without end. A visit that would not fit into
+	// Budget is the time for the setup and all visits; 0 is without end. A visit that would not fit into
 	// what is left is not begun.
 	Budget time.Duration
 	Seed   uint64 // of the order
@@ -85,9 +86,9 @@ func (s Scale) Run(ctx context.Context, r *perf.Result) error {
 		}
 	}
 	x.plan()
+	x.began = x.Now()
 	err := x.setup(ctx)
 	if err == nil {
-		x.began = x.Now()
 		err = x.rounds(ctx)
 	}
 	err = errors.Join(err, Runner{Cleanup: x.cleanup}.Clean(ctx))
@@ -228,7 +229,9 @@ func (x *scaling) visit(ctx context.Context, c *scaleCell, rest []*scaleCell) er
 		x.Hooks.Progress(ScaleProgress{Workload: c.name(), Round: x.round + 1, Rounds: x.Rounds, Done: done, Of: count, Left: left})
 	}
 	progress(0)
+	seen := x.look(ctx, c)
 	v := x.block(ctx, c, count, progress)
+	c.where = cmp.Or(seen.end(ctx, c, v), c.where)
 	if c.cold {
 		v.wall = 0 // what is between two of them is in it
 	}

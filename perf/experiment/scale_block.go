@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -13,14 +14,32 @@ import (
 // ends, for as long as a cleanup may take; what they have not removed by then they go on
 // removing in the background, or leave to the janitor.
 func (x *scaling) block(ctx context.Context, c *scaleCell, count int, progress func(done int)) visited {
-	b := &blockRun{toBegin: count, progress: progress, cold: c.cold}
-	spec := x.Spec
+	spec := patient(x.Spec, c.parallel)
 	spec.Config.Network = c.network
-	done := make(chan struct{})
+	b := &blockRun{toBegin: count, progress: progress, cold: c.cold}
+	return b.run(ctx, c.parallel, func() (container.Phases, error) { return x.once(ctx, c, spec) })
+}
+
+// What a lifecycle may take to be ready and to end where the spec does not say: those
+// that are under way at once wait for each other.
+const (
+	firstReady, eachReady = 30 * time.Second, 5 * time.Second
+	firstEnd, eachEnd     = 10 * time.Second, time.Second
+)
+
+func patient(s container.Spec, parallel int) container.Spec {
+	s.ReadyTimeout = cmp.Or(s.ReadyTimeout, firstReady+time.Duration(parallel-1)*eachReady)
+	s.Grace = cmp.Or(s.Grace, firstEnd+time.Duration(parallel-1)*eachEnd)
+	return s
+}
+
+// run runs what it has to begin, so many at once.
+func (b *blockRun) run(ctx context.Context, parallel int, life func() (container.Phases, error)) visited {
+	count, done := b.toBegin, make(chan struct{})
 	began := time.Now()
 	var workers sync.WaitGroup
-	for range min(c.parallel, count) {
-		workers.Go(func() { b.work(ctx, func() (container.Phases, error) { return x.once(ctx, c, spec) }) })
+	for range min(parallel, count) {
+		workers.Go(func() { b.work(ctx, life) })
 	}
 	go func() {
 		workers.Wait()
@@ -102,6 +121,7 @@ func (b *blockRun) note(ctx context.Context, p container.Phases, err error, at t
 	}
 	b.last = at
 	b.seen.lives = append(b.seen.lives, observeLife(p, b.cold))
+	b.seen.phases = append(b.seen.phases, p)
 	b.progress(len(b.seen.lives))
 }
 

@@ -20,6 +20,7 @@ type scaleCell struct {
 	visits   int
 	spent    time.Duration
 	result   perf.WorkloadResult
+	where    *perf.ScalingWhere // what was seen in the visit that was looked into; nil: none was
 }
 
 // lifecycleRate is the throughput of lifecycles.
@@ -90,10 +91,11 @@ func (x *scaling) unreachable(info container.Info, network string, n int) string
 
 // A visited is what one visit gave.
 type visited struct {
-	lives []Observation // of the lifecycles that came to their end, in that order
-	wall  time.Duration // from the first create until the last was removed; 0: not all came so far
-	err   error         // of the first lifecycle that failed
-	bad   int           // how many failed
+	lives  []Observation      // of the lifecycles that came to their end, in that order
+	phases []container.Phases // of the same
+	wall   time.Duration      // from the first create until the last was removed; 0: not all came so far
+	err    error              // of the first lifecycle that failed
+	bad    int                // how many failed
 }
 
 // add takes a visit of so many lifecycles into the cell.

@@ -383,3 +383,32 @@ func TestScaleWithoutImage(t *testing.T) {
 		}
 	}
 }
+
+// A triage has the law of the containers and what N at once take by their throughput; what
+// does not fit into its budget is named.
+func TestTriageLifecycles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(2, 100*time.Millisecond)
+		scale := Scale{Containers: Containers{Engine: scaleEngine{}}, Spec: container.Spec{Config: container.Config{Image: "a"}},
+			Levels: containerLevels(2), Networks: []string{"none"}, Budget: 20 * time.Second, Life: s.life}
+		got, err := scale.triage(t.Context(), perf.Machine{Cores: 2})
+		if err != nil || got.Containers == nil || got.Containers.Contention.Estimate == nil || got.Containers.Contention.Low == nil || got.Containers.Answer == "" || len(got.Containers.Where) != 4 {
+			t.Fatalf("%+v, %v", got.Containers, err)
+		}
+		if gain, n := got.Gain(); len(got.Parallel) != 4 || gain < 1.95 || gain > 2.05 || n < 2 {
+			t.Errorf("%d at once do %v times the work: %+v", n, gain, got.Parallel)
+		}
+		a := &Triage{Usage: TriageUsage{Phases: map[string]float64{"ready": 0.1}, Wall: 0.1, Waiting: 0.1}, Scale: got}
+		a.Diagnose()
+		if p := strategy(t, a, "parallel execution"); p.Fit != FitYes || !strings.Contains(p.Evidence[0], "by the Universal Scalability Law only one at a time") {
+			t.Errorf("%+v", p)
+		}
+		if len(a.Classes) == 0 || a.Classes[0].String() != "Docker operations: engine, undivided" {
+			t.Errorf("the classes are %+v", a.Classes)
+		}
+		s.service, scale.Budget = 400*time.Millisecond, 3*time.Second // the first level is slower than was guessed
+		if got, err = scale.triage(t.Context(), perf.Machine{}); err == nil || !strings.Contains(err.Error(), "it would take about") || len(got.Parallel) == 0 {
+			t.Errorf("a small budget: %+v, %v", got.Parallel, err)
+		}
+	})
+}

@@ -166,6 +166,7 @@ func (t *Triage) Encode() ([]byte, error) {
 		c.Strategies[i].Evidence = list(c.Strategies[i].Evidence)
 	}
 	c.Scale.Parallel, c.Scale.Sizes = withWalls(c.Scale.Parallel), withWalls(c.Scale.Sizes)
+	c.Scale.Containers = listsOf(c.Scale.Containers)
 	c.Environment.Limits, c.Workload.Command = list(c.Environment.Limits), list(c.Workload.Command)
 	if c.Environment.Machine.Toolchain == nil {
 		c.Environment.Machine.Toolchain = map[string]string{}
@@ -175,6 +176,19 @@ func (t *Triage) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encoding triage %s: %w", t.ID, err)
 	}
 	return append(data, '\n'), nil
+}
+
+// listsOf is a scaling of which no list is null.
+func listsOf(s *perf.Scaling) *perf.Scaling {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	c.Levels, c.Advice, c.Where = list(c.Levels), list(c.Advice), list(slices.Clone(c.Where))
+	for i := range c.Where {
+		c.Where[i].Parts, c.Where[i].Programs = list(c.Where[i].Parts), list(c.Where[i].Programs)
+	}
+	return &c
 }
 
 // withLeaders is the classes with a list of leaders each, which may be empty.

@@ -83,6 +83,9 @@ func (t *Triage) classes() []TriageClass {
 	if used <= 0 {
 		return nil
 	}
+	if t.Usage.Phases != nil {
+		return t.lifeClasses()
+	}
 	var out []TriageClass
 	add := func(p *TriageProfile, unknown string, time, explained float64) {
 		if p == nil || len(p.Classes) == 0 {
@@ -117,6 +120,42 @@ func (t *Triage) classes() []TriageClass {
 	add(waits, groupUnknown, t.Usage.Waiting, waited)
 	slices.SortStableFunc(out, func(a, b TriageClass) int { return cmp.Compare(b.Share, a.Share) })
 	return out
+}
+
+// lifeClasses are the causes of the life of one container at a time, where they were seen.
+func (t *Triage) lifeClasses() []TriageClass {
+	w := t.seen()
+	if w == nil {
+		return []TriageClass{{Group: groupUnknown, Name: "not known", Share: 1}}
+	}
+	var out []TriageClass
+	life := 0.0
+	for _, p := range w.Parts {
+		life += p.Seconds
+		at := slices.IndexFunc(out, func(c TriageClass) bool { return c.Name == p.Cause })
+		if at < 0 {
+			at = len(out)
+			out = append(out, TriageClass{Group: groupDocker, Name: p.Cause})
+		}
+		out[at].Share += p.Seconds
+		if step := p.Phase + " " + p.Step; len(out[at].Leaders) < 3 && !slices.Contains(out[at].Leaders, step) {
+			out[at].Leaders = append(out[at].Leaders, step)
+		}
+	}
+	for i := range out {
+		out[i].Share /= max(life, 1e-12)
+	}
+	slices.SortStableFunc(out, func(a, b TriageClass) int { return cmp.Compare(b.Share, a.Share) })
+	return out
+}
+
+// seen is where the time of the lives goes at the lowest level; nil where that was not
+// measured.
+func (t *Triage) seen() *perf.ScalingWhere {
+	if c := t.Scale.Containers; c != nil && len(c.Where) > 0 {
+		return &c.Where[0]
+	}
+	return nil
 }
 
 // share adds the classes of a group up; of the named ones only, where there are names.
@@ -245,7 +284,11 @@ func (t *Triage) parallel() Strategy {
 	room := fmt.Sprintf("one run uses %.2f of %d cores", u.CPU()/max(u.Wall, 1e-12), u.Cores)
 	hasRoom := u.CPU() < freeCores*float64(u.Cores)*max(u.Wall-u.Delay, 1e-12)
 	if u.Phases != nil {
-		room, hasRoom = "the engine works on one container at a time", true
+		room, hasRoom = "the engine works for one of them meanwhile", true
+		if c := t.Scale.Containers; c != nil && c.Contention.Estimate != nil && c.Coherency.Estimate != nil {
+			room = fmt.Sprintf("by the Universal Scalability Law only one at a time can do %s of the work (contention), and each pair costs the other %.2g of it (coherency)",
+				pct(*c.Contention.Estimate), *c.Coherency.Estimate)
+		}
 	}
 	if t.Environment.Contention >= symptomPart {
 		s.Evidence = append(s.Evidence, fmt.Sprintf("%d at once do %.2g times the work of one, but other work had the CPU for %s of the time, and more at once only take a greater share of it: measure on a machine that is free",
@@ -313,6 +356,9 @@ func (t *Triage) allocations() Strategy {
 
 // explained reports whether profiles tell where most of the time goes.
 func (t *Triage) explained() bool {
+	if t.Usage.Phases != nil {
+		return false // what the engine computes is not known
+	}
 	known := 0.0
 	for _, c := range t.Classes {
 		if c.Name != "not known" {

@@ -8,10 +8,10 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/container"
 	"github.com/seanchatmangpt/clnrm-perf/perf/stats"
 	"github.com/seanchatmangpt/clnrm-perf/perf/suite"
 )
@@ -28,6 +28,10 @@ type TriageScale struct {
 	// Fixed is the part of the greatest size's time that the line through Sizes has at size
 	// 0: what a run costs before its first item. It is null where a line does not fit.
 	Fixed *float64 `json:"fixed"`
+	// Containers is how the throughput of containers grows, as a run of them at rising
+	// parallelism measures it ([Scale]); null where the workload is none. Parallel is then
+	// what that throughput makes of N at once.
+	Containers *perf.Scaling `json:"containers,omitempty"`
 }
 
 // A ScalePoint is the median wall time, in seconds, of Runs measurements at N.
@@ -199,19 +203,41 @@ func (p Processes) AtOnce(step suite.Step) (func(ctx context.Context, n int) (ti
 	}, nil
 }
 
-// RunsAtOnce returns what makes n runs of a runner at once, each on a goroutine: for
-// containers, whose runs are calls of the engine.
-func RunsAtOnce(r Runner) func(ctx context.Context, n int) (time.Duration, error) {
-	return func(ctx context.Context, n int) (time.Duration, error) {
-		errs := make([]error, n)
-		var all sync.WaitGroup
-		began := time.Now()
-		for i := range n {
-			all.Go(func() { _, errs[i] = r.Run(ctx) })
-		}
-		all.Wait()
-		return time.Since(began), errors.Join(errs...)
+// containerLevels are how many containers are kept going at once: four levels at the
+// least, as fewer bound no law.
+func containerLevels(cores int) []int {
+	return parallelLevels(min(max(cores, 4), 8))
+}
+
+// Lifecycles measures the containers of a step at rising parallelism, within the budget,
+// as often as that allows.
+func (o ScaleOptions) Lifecycles(ctx context.Context, c Containers, step suite.Step, m perf.Machine, announce func(string)) (TriageScale, error) {
+	if step.Container == nil {
+		return TriageScale{}, fmt.Errorf("%s is no container", step.Name)
 	}
+	spec := container.Spec{Config: container.Config{Image: step.Container.Image}, ReadyTimeout: step.Container.Ready, Grace: step.Container.Grace}
+	s := Scale{Containers: c, Spec: spec, Levels: containerLevels(m.Cores), Networks: []string{step.Container.Network}, Budget: o.Budget, Seed: 1,
+		Hooks: ScaleHooks{Announce: announce}}
+	return s.triage(ctx, m)
+}
+
+// triage runs it for a triage.
+func (s Scale) triage(ctx context.Context, m perf.Machine) (TriageScale, error) {
+	r := perf.Result{Machine: m}
+	if err := s.Run(ctx, &r); err != nil {
+		return TriageScale{}, err
+	}
+	out := TriageScale{Containers: &r.Scaling[0]}
+	for _, l := range figuresOf(&r, r.Scaling[0]) {
+		out.Parallel = append(out.Parallel, ScalePoint{N: l.n, Wall: float64(l.n) / l.rate.Center, Runs: len(l.rates)})
+	}
+	var missing []error
+	for _, w := range r.Workloads {
+		if w.State != perf.StateOK {
+			missing = append(missing, fmt.Errorf("%s: %s", w.Name, firstLine(w.Reason)))
+		}
+	}
+	return out, errors.Join(missing...)
 }
 
 // A SizedStep is a step that works through N items.

@@ -129,6 +129,7 @@ func markdownScaling(out *writer, r *perf.Result) {
 			out.printf("- What would help: %s\n", mdText(a))
 		}
 	}
+	markdownWhere(out, r)
 }
 
 // markdownReasons writes why, of everything that is not well, the worst first.

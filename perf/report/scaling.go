@@ -26,6 +26,7 @@ func Scaling(width int) func(io.Writer, *perf.Result, Style) error {
 			scalingNotes(out, r, st)
 			out.table(scalingHigh(r), st)
 			scalingPlot(out, r, width, st)
+			scalingWhere(out, r, st)
 			scalingLaws(out, r, st)
 			scalingAnswers(out, r, st)
 		}

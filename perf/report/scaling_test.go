@@ -44,6 +44,23 @@ func scalingLevel(network string, n int, rate float64) perf.WorkloadResult {
 	return w
 }
 
+// scalingSeen is where a life of so many seconds went on two cores.
+func scalingSeen(workload string, n int, life float64) perf.ScalingWhere {
+	busy := 1.8
+	w := perf.ScalingWhere{Parallel: n, Workload: workload, Lives: 100, Processors: &busy, Control: &perf.ScalingControl{Lives: 100, Start: 0.0006, Ready: 0.0013, Stop: 0.0002},
+		Programs: []perf.ScalingProgram{{Program: "runc", CPU: 0.08}, {Program: "dockerd", CPU: 0.05}, {Program: "fuse-overlayfs"}}}
+	for _, p := range []perf.ScalingPart{
+		{Phase: "create", Step: "whole", Cause: "disk and file systems", Seconds: 0.04}, {Phase: "attach", Step: "whole", Cause: "engine, undivided", Seconds: 0.001},
+		{Phase: "start", Step: "mount and connect", Cause: "network set-up", Seconds: 0.1}, {Phase: "start", Step: "runtime", Cause: "the engine's processor time", Seconds: 0.4},
+		{Phase: "start", Step: "runtime", Cause: "waiting for a processor", Seconds: 0.3}, {Phase: "start", Step: "program", Cause: "the program itself", Seconds: 0.01},
+		{Phase: "stop", Step: "tear down", Cause: "engine, undivided", Seconds: 0.149},
+	} {
+		p.Seconds *= life
+		w.Parts = append(w.Parts, p)
+	}
+	return w
+}
+
 // scalingRun is a run of three networks, of which one cannot be reached.
 func scalingRun() *perf.Result {
 	r := &perf.Result{
@@ -73,6 +90,9 @@ func scalingRun() *perf.Result {
 		r.Workloads = append(r.Workloads, perf.WorkloadResult{Name: name, State: perf.StateNotMeasured, Reason: "the engine runs in a virtual machine"})
 		host.Levels = append(host.Levels, perf.ScalingLevel{Parallel: n, Workload: name})
 	}
+	none.Where = []perf.ScalingWhere{scalingSeen("none x1", 1, 0.21), scalingSeen("none x8", 8, 0.8), scalingSeen("none x100", 100, 10.3)}
+	bridge.Where = []perf.ScalingWhere{{Parallel: 1, Workload: "bridge x1", Lives: 8, Undivided: "it takes the rights of root", NoControl: "the program is in the image alone",
+		Parts: []perf.ScalingPart{{Phase: "create", Step: "whole", Cause: "engine, undivided", Seconds: 0.01}, {Phase: "start", Step: "program", Cause: "the program itself", Seconds: 0.004}}}}
 	none.Seed, bridge.Seed, host.Seed = 7, 7, 7
 	r.Scaling = []perf.Scaling{none, bridge, host}
 	return r
@@ -84,6 +104,8 @@ func nastyScaling() *perf.Result {
 	const nasty = "\x1b[31m</text><script>alert(1)</script> & \"x\" ]]> \u202e"
 	r.Subject.Name, r.Complete = nasty, false
 	r.Scaling[0].Name, r.Scaling[0].Answer, r.Scaling[0].Advice = nasty, nasty, []string{nasty}
+	r.Scaling[0].Where[2].Parts[0].Phase, r.Scaling[0].Where[2].Parts[0].Step, r.Scaling[0].Where[2].Programs[0].Program = nasty, nasty, nasty
+	r.Scaling[1].Where[0].Undivided, r.Scaling[1].Where[0].NoControl = nasty, nasty
 	r.Scaling[2].Reason = nasty
 	r.Workloads[len(r.Workloads)-1].Reason = nasty
 	return r

@@ -147,6 +147,16 @@ func triageScale(t *experiment.Triage) triagePart {
 	if law := t.Scale.Law.String(); law != "" {
 		part.lines = append(part.lines, law)
 	}
+	if c := t.Scale.Containers; c != nil {
+		part.lines = append(part.lines, "Universal Scalability Law, with 95 % intervals: "+scalingLaw(*c))
+		if c.Answer != "" {
+			part.lines = append(part.lines, c.Answer)
+		}
+		for _, a := range c.Advice {
+			part.lines = append(part.lines, "what would help: "+a)
+		}
+		part.lines = append(part.lines, whereNotes(*c)...)
+	}
 	if f := t.Scale.Fixed; f != nil {
 		part.lines = append(part.lines, fmt.Sprintf("%.0f %% of the greatest size's time would be there for none (a line through the sizes)", 100**f))
 	}

@@ -36,6 +36,19 @@ func triaged() *experiment.Triage {
 	return t
 }
 
+// triagedContainer is a triage of containers.
+func triagedContainer() *experiment.Triage {
+	none := scalingRun().Scaling[0]
+	t := &experiment.Triage{
+		Workload: experiment.TriageLoad{Name: "container lifecycle", Command: []string{"create, start, ready, stop and remove a container"}, Why: "-workload names it"},
+		Usage:    experiment.TriageUsage{Runs: 20, Wall: 0.21, Waiting: 0.21, Cores: 2, PeakMemory: 4.1e6, Phases: map[string]float64{"ready": 0.15}},
+		Scale: experiment.TriageScale{Containers: &none,
+			Parallel: []experiment.ScalePoint{{N: 1, Wall: 0.217, Runs: 2}, {N: 2, Wall: 0.25, Runs: 2}, {N: 4, Wall: 0.45, Runs: 2}}},
+	}
+	t.Diagnose()
+	return t
+}
+
 // Memory that was not measured is not shown as none: a run that is too costly to repeat has
 // no run for its memory.
 func TestTriageWithoutMemory(t *testing.T) {
@@ -52,7 +65,7 @@ func TestTriageWithoutMemory(t *testing.T) {
 
 // TestTriage renders one whose every part has something, and one in which nothing was found.
 func TestTriage(t *testing.T) {
-	for name, a := range map[string]*experiment.Triage{"triage": triaged(), "triage_nothing": {Workload: experiment.TriageLoad{Name: "x", Command: []string{"x"}}}} {
+	for name, a := range map[string]*experiment.Triage{"triage": triaged(), "triage_container": triagedContainer(), "triage_nothing": {Workload: experiment.TriageLoad{Name: "x", Command: []string{"x"}}}} {
 		a.Diagnose()
 		golden(t, name, func(w io.Writer, st Style) error { return Triage(w, a, st) })
 		var md bytes.Buffer

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
+	"github.com/seanchatmangpt/clnrm-perf/perf/container"
 )
 
 // A small run on a real engine, from its figures to its comparison with a baseline.
@@ -43,18 +44,51 @@ func TestBenchContainers(t *testing.T) {
 	if sc.Contention.Estimate == nil || sc.Coherency.Estimate == nil || sc.Answer == "" {
 		t.Errorf("the scaling is %+v", sc)
 	}
+	checkSeen(t, sc, e.Info().SharesClock)
 	nothingOn(t, e, strings.ToLower(r.ID), 0)
 	for file, says := range map[string]string{
-		"perf.md": "network none", "perf.xml": "scaling of network none", filepath.Join(".perf", "runs", r.ID, "scaling.svg"): "Universal Scalability Law",
+		"perf.md": "Where the time of a life goes", "perf.xml": "scaling of network none", filepath.Join(".perf", "runs", r.ID, "scaling.svg"): "Universal Scalability Law",
 	} {
 		if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.Contains(string(text), says) {
 			t.Errorf("%s does not say %q (%v):\n%s", file, says, err, text)
 		}
 	}
 	call(t, dir, nil, "baseline:save", "main", "-suite=containers").want(t, 0, "saved run")
-	call(t, dir, nil, "baseline:show", "main", "-suite=containers").want(t, 0, "lives/s", "network none: A start takes")
+	call(t, dir, nil, "baseline:show", "main", "-suite=containers").want(t, 0, "lives/s", "network none: A start takes", "where a life goes", "without a container")
 	call(t, dir, nil, "benchContainers", "-parallel=1", "-network=none", "-rounds=1", "-exec=", "-cmd=-delay=1ms").want(t, 0, "only several levels can tell")
 	call(t, dir, nil, "baseline:compare", "main", "-suite=containers").want(t, 0, "none x1 wall", "none x1 throughput")
+}
+
+// checkSeen sees that the time of each level is divided, by what root can see.
+func checkSeen(t *testing.T, s perf.Scaling, shared bool) {
+	t.Helper()
+	if len(s.Where) != 3 {
+		t.Fatalf("of %d levels it is known where the time goes", len(s.Where))
+	}
+	for _, w := range s.Where {
+		seen := shared && os.Geteuid() == 0
+		if seen != (w.Undivided == "") || seen != (w.Processors != nil && *w.Processors > 0) || seen != (len(w.Programs) > 0) || w.Lives < w.Parallel {
+			t.Errorf("%s is divided: %+v", w.Workload, w)
+		}
+		if shared && (w.Control == nil || !(w.Control.Ready > 0)) {
+			t.Errorf("%s has the control %+v (%s)", w.Workload, w.Control, w.NoControl)
+		}
+		sums, divided := map[string]float64{}, 0.0
+		for _, p := range w.Parts {
+			sums[p.Phase] += p.Seconds
+			if p.Cause != string(container.CauseUndivided) && p.Cause != string(container.CauseProgram) {
+				divided += p.Seconds
+			}
+		}
+		for _, phase := range []string{"create", "start", "exec", "stop", "remove"} {
+			if !(sums[phase] > 0) {
+				t.Errorf("%s says nothing of the phase %s: %+v", w.Workload, phase, w.Parts)
+			}
+		}
+		if seen != (divided > 0) {
+			t.Errorf("%s: %v s of the engine's part are divided", w.Workload, divided)
+		}
+	}
 }
 
 // A container that dies at once fails the run, with its last lines.

@@ -193,7 +193,11 @@ func (t *triage) workload(ctx context.Context, step suite.Step, processes experi
 	if step.Container == nil {
 		t.profiles(ctx, step, processes)
 	}
-	t.scale(ctx, step, processes, r)
+	if step.Container != nil {
+		t.lifecycles(ctx, step, engine)
+	} else {
+		t.scale(ctx, step, processes)
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -356,20 +360,16 @@ func (t *triage) take(rec *profiler.Recording) error {
 }
 
 // scale looks at many at once and at rising sizes.
-func (t *triage) scale(ctx context.Context, step suite.Step, processes experiment.Processes, r experiment.Runner) {
-	u := t.about.Usage
-	if u.Wall > scaleMost.Seconds() {
-		t.unknown("scale", fmt.Errorf("a run takes %s, which is too long to make many of them", perf.Second.Format(u.Wall)))
+func (t *triage) scale(ctx context.Context, step suite.Step, processes experiment.Processes) {
+	if t.tooLong() {
 		return
 	}
+	u := t.about.Usage
 	o := experiment.ScaleOptions{Runs: 3, Budget: 4 * t.budget}
 	if u.Wall > 0.4*t.budget.Seconds() {
 		o.Runs = 1
 	}
 	run, err := processes.AtOnce(step)
-	if step.Container != nil {
-		run, err = experiment.RunsAtOnce(r), nil
-	}
 	if err == nil {
 		t.status.Announce(step.Name + ": many at once")
 		t.about.Scale.Parallel, err = o.Parallel(ctx, u.Cores, run)
@@ -379,6 +379,30 @@ func (t *triage) scale(ctx context.Context, step suite.Step, processes experimen
 	}
 	if err := t.sizes(ctx, o, step, processes); err != nil && ctx.Err() == nil {
 		t.unknown("rising sizes", err)
+	}
+}
+
+// tooLong reports whether a run takes too long to make many of them, and notes it.
+func (t *triage) tooLong() bool {
+	wall := t.about.Usage.Wall
+	if wall <= scaleMost.Seconds() {
+		return false
+	}
+	t.unknown("scale", fmt.Errorf("a run takes %s, which is too long to make many of them", perf.Second.Format(wall)))
+	return true
+}
+
+// lifecycles looks at many containers at once, as benchContainers does.
+func (t *triage) lifecycles(ctx context.Context, step suite.Step, e *engine) {
+	if t.tooLong() {
+		return
+	}
+	t.status.Announce(step.Name + ": many at once")
+	o := experiment.ScaleOptions{Budget: 4 * t.budget}
+	var err error
+	t.about.Scale, err = o.Lifecycles(ctx, e.Containers, step, t.about.Environment.Machine, t.status.Announce)
+	if err != nil && ctx.Err() == nil {
+		t.unknown("many at once", err)
 	}
 }
 
@@ -393,7 +417,7 @@ func (t *triage) sizes(ctx context.Context, o experiment.ScaleOptions, step suit
 		w.Command.Dir, w.Command.Env = step.Command.Dir, step.Command.Env
 		sizes = append(sizes, experiment.SizedStep{N: c.n, Step: suite.Step{Workload: w, Wanted: true}})
 	}
-	if len(sizes) == 0 || step.Container != nil {
+	if len(sizes) == 0 {
 		return nil
 	}
 	t.status.Announce(step.Name + ": rising sizes")

@@ -35,6 +35,9 @@ type ClassShare struct {
 	// class, or the last one its own weight, whatever class they are counted in: JSON under
 	// a call of Docker is in both.
 	Inclusive float64
+	// Kernel is the part of Share that a function of the kernel decides, as nothing that the
+	// program calls is of the class: page faults, where no allocator is on the stack.
+	Kernel float64
 	// Leaders are the names of up to three functions that have most of the exclusive
 	// weight, as evidence: each is the frame that a rule matched, and not what it calls.
 	Leaders []string
@@ -150,7 +153,7 @@ func (r *classRun) shares() []ClassShare {
 	for class, weight := range r.exclusive {
 		if weight > 0 || r.inclusive[class] > 0 {
 			out = append(out, ClassShare{Class: r.rules.classes[class], Weight: weight, Share: r.tree.Share(weight),
-				Inclusive: r.tree.Share(r.inclusive[class]), Leaders: r.top(class, 3)})
+				Inclusive: r.tree.Share(r.inclusive[class]), Kernel: r.tree.Share(r.ofKernel(class)), Leaders: r.top(class, 3)})
 		}
 	}
 	return out
@@ -168,6 +171,7 @@ func (c *Classification) Groups() []ClassShare {
 		}
 		out[at].Weight += s.Weight
 		out[at].Share += s.Share
+		out[at].Kernel += s.Kernel
 		for _, l := range s.Leaders {
 			if len(out[at].Leaders) < 3 && s.Weight > 0 {
 				out[at].Leaders = append(out[at].Leaders, l)
@@ -267,6 +271,16 @@ func (r *classRun) count(n *Node, c claim) {
 		r.leaders[c.class] = map[int32]int64{}
 	}
 	r.leaders[c.class][c.frame] += n.Flat
+}
+
+// ofKernel is the weight of a class that frames of the kernel decided.
+func (r *classRun) ofKernel(class int) (sum int64) {
+	for f, weight := range r.leaders[class] {
+		if f >= 0 && r.tree.Frames[f].Kernel {
+			sum += weight
+		}
+	}
+	return sum
 }
 
 // top returns the names of the frames that decided for most of a class.

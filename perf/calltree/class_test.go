@@ -143,6 +143,19 @@ func TestSharesAddUp(t *testing.T) {
 	}
 }
 
+// A page fault beneath an allocator is the allocator's; one beneath other functions is known
+// by the kernel alone.
+func TestWhatOnlyTheKernelSays(t *testing.T) {
+	const fault = ";asm_exc_page_fault@[kernel.kallsyms]"
+	c := tree(t, "main;work"+fault+" 3\nmain;malloc;_int_malloc"+fault+" 2\nmain;free 1\nmain;work 6").Classify(nil)
+	for _, s := range append(c.Shares, c.Groups()...) {
+		want := map[string]float64{"Allocation": 3. / 12}[s.Group]
+		if math.Abs(s.Kernel-want) > 1e-12 {
+			t.Errorf("the kernel alone speaks for %g of %s (%g), want %g", s.Kernel, s.Group, s.Share, want)
+		}
+	}
+}
+
 // The rules of a user come before the default ones.
 func TestExtendingTheRules(t *testing.T) {
 	mine := "[purpose] Rendering: templates\n\tapp::render::*\n\tmodule:*/libtera.so*\n"

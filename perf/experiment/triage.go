@@ -112,11 +112,12 @@ type TriageProfile struct {
 }
 
 // A TriageClass is a class of bottleneck with its share, from 0 to 1, and the functions that
-// have most of it.
+// have most of it. Kernel is the part of the share for which only the kernel's functions speak.
 type TriageClass struct {
 	Group   string   `json:"group"`
 	Name    string   `json:"name,omitempty"`
 	Share   float64  `json:"share"`
+	Kernel  float64  `json:"kernel,omitempty"`
 	Leaders []string `json:"leaders"`
 }
 

@@ -15,6 +15,9 @@ const (
 	symptomMost = 0.5  // most of the time
 	symptomPart = 0.2  // a part that is worth a look
 	adviceShare = 0.15 // what a strategy could win at the most
+	// allocatorShare is what allocators must have themselves before page faults speak for
+	// fewer allocations: the begin of a process and of threads is full of faults as well.
+	allocatorShare = 0.05
 	// parallelGain is how much more work at once must be done for parallel execution to fit,
 	// and noGain what is none.
 	parallelGain = 1.5
@@ -105,6 +108,7 @@ func (t *Triage) classes() []TriageClass {
 				out = append(out, TriageClass{Group: c.Group, Name: c.Name})
 			}
 			out[at].Share += part * c.Share
+			out[at].Kernel += part * c.Kernel
 			for _, l := range c.Leaders {
 				if len(out[at].Leaders) < 3 && !slices.Contains(out[at].Leaders, l) {
 					out[at].Leaders = append(out[at].Leaders, l)
@@ -350,6 +354,16 @@ func (t *Triage) allocations() Strategy {
 		return s
 	}
 	share, leaders := t.share(groupAllocation)
+	allocators := share
+	for _, c := range t.Classes {
+		if c.Group == groupAllocation {
+			allocators -= c.Kernel
+		}
+	}
+	if share >= adviceShare && allocators < allocatorShare {
+		s.judge(false, "page faults and mappings have %s of the time%s, but allocators and garbage collection only %s of it: that is how a program begins, or touches its data", pct(share), in(leaders), pct(allocators))
+		return s
+	}
 	s.judge(share >= adviceShare, "allocation, garbage collection and page faults have %s of the time%s", pct(share), in(leaders))
 	return s
 }

@@ -67,6 +67,8 @@ func TestStrategies(t *testing.T) {
 		"formats, seldom":                  {a: of(1, 0, TriageClass{Group: "Serialisation", Share: 0.1}, TriageClass{Group: "Compute", Share: 0.9}), strategy: "caching", want: FitNo, says: "less than 15 %"},
 		"formats, in what little is known": {a: of(0.2, 1, TriageClass{Group: "Serialisation", Share: 1}), strategy: "caching", want: FitUnknown},
 		"allocation":                       {a: of(1, 0, TriageClass{Group: "Allocation", Share: 0.3, Leaders: []string{"malloc"}}, TriageClass{Group: "Compute", Share: 0.7}), strategy: "fewer allocations", want: FitYes, says: "30 % of the time (malloc)"},
+		"page faults, without allocators":  {a: of(1, 0, TriageClass{Group: "Allocation", Share: 0.17, Kernel: 0.16, Leaders: []string{"asm_exc_page_fault"}}, TriageClass{Group: "Compute", Share: 0.83}), strategy: "fewer allocations", want: FitNo, says: "(asm_exc_page_fault), but allocators and garbage collection only 1 %"},
+		"page faults of what is allocated": {a: of(1, 0, TriageClass{Group: "Allocation", Share: 0.17, Kernel: 0.1, Leaders: []string{"malloc"}}, TriageClass{Group: "Compute", Share: 0.83}), strategy: "fewer allocations", want: FitYes, says: "17 % of the time (malloc)"},
 		"initialisation":                   {a: of(1, 0, TriageClass{Group: "Compute", Share: 1}), init: 0.6, strategy: "lazy initialisation", want: FitYes, says: "60 % of the time is initialisation"},
 		"no initialisation":                {a: of(1, 0, TriageClass{Group: "Compute", Share: 1}), init: 0.01, strategy: "lazy initialisation", want: FitNo},
 		"the same for any size":            {a: of(1, 0), scale: TriageScale{Sizes: parallel(1, 1.01, 1.02, 1.05)}, strategy: "lazy initialisation", want: FitYes, says: "for 8 items"},

@@ -353,7 +353,7 @@ func (t *triage) take(rec *profiler.Recording) error {
 		p.Preempted = 1e-9 * float64(rec.Report.Waits.Preempted) / runs
 	}
 	for _, s := range view.Classes.Shares {
-		p.Classes = append(p.Classes, experiment.TriageClass{Group: s.Group, Name: s.Name, Share: s.Share, Leaders: s.Leaders})
+		p.Classes = append(p.Classes, experiment.TriageClass{Group: s.Group, Name: s.Name, Share: s.Share, Kernel: s.Kernel, Leaders: s.Leaders})
 	}
 	t.about.Profiles = append(t.about.Profiles, p)
 	return nil

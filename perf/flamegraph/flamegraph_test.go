@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -113,6 +114,11 @@ func TestStaticPicture(t *testing.T) {
 	}
 	if got := bytes.Count(draw(t, treeOf(t, lines...), flamegraph.Options{}), []byte("v17h-")); got != 250 {
 		t.Errorf("the static picture of 1,000 equal frames has %d boxes, want 250", got)
+	}
+	// What is too narrow to be drawn does not make it higher, however deep it is.
+	deep := draw(t, treeOf(t, "main;work 10000", "main"+strings.Repeat(";deeper", 100)+" 1"), flamegraph.Options{})
+	if want := fmt.Sprintf(`viewBox="0 0 1200 %d"`, 100+3*18+10); !bytes.Contains(deep, []byte(want)) {
+		t.Errorf("three rows are drawn, and the picture begins with %.200q, want %s", deep, want)
 	}
 }
 

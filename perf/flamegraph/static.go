@@ -29,10 +29,13 @@ const (
 // static writes the beginning of the file: the frame of the picture, and what a viewer
 // without a script shows.
 func (p *picture) static() {
+	// A narrow stack of a hundred frames more would make all that can be seen small.
 	rows := 0
-	for i := range p.shown {
-		rows = max(rows, int(p.shown[i].depth)+1)
-	}
+	p.visit(func(n *node, drawn bool) {
+		if drawn {
+			rows = max(rows, int(n.depth)+1)
+		}
+	})
 	height := top + rows*rowHeight + margin
 	b := &p.out
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
@@ -95,20 +98,14 @@ func (p *picture) boxes(rows int) {
 	var order []string
 	var labels []byte
 	peak := p.peak()
-	least, equal := p.threshold()
 	left := make([]float64, rows+1) // by depth: where the next frame begins
 	left[0] = margin
 	scale := (staticWidth - 2*margin) / p.width(&p.shown[0])
-	for i := int32(0); int(i) < len(p.shown); {
-		n := &p.shown[i]
+	p.visit(func(n *node, drawn bool) {
 		x, width := left[n.depth], p.width(n)*scale
 		left[n.depth] += width
-		if p.width(n) == least {
-			equal--
-		}
-		if p.width(n) < least || p.width(n) == least && equal < 0 {
-			i = n.end
-			continue
+		if !drawn {
+			return
 		}
 		left[n.depth+1] = x
 		row := int(n.depth)
@@ -122,8 +119,7 @@ func (p *picture) boxes(rows int) {
 		}
 		paths[class] = appendBox(paths[class], x, y, width)
 		labels = p.appendLabel(labels, n, x, y, width)
-		i++
-	}
+	})
 	for _, class := range order {
 		p.out.WriteString(`<path class="` + class + `" d="`)
 		p.out.Write(paths[class])
@@ -132,6 +128,25 @@ func (p *picture) boxes(rows int) {
 	p.out.WriteString("\n<g class=\"l\">")
 	p.out.Write(labels)
 	p.out.WriteString("</g>")
+}
+
+// visit goes through the frames that are drawn, and those right above them that are too
+// narrow.
+func (p *picture) visit(each func(n *node, drawn bool)) {
+	least, equal := p.threshold()
+	for i := int32(0); int(i) < len(p.shown); {
+		n := &p.shown[i]
+		if p.width(n) == least {
+			equal--
+		}
+		drawn := p.width(n) > least || p.width(n) == least && equal >= 0
+		each(n, drawn)
+		if drawn {
+			i++
+		} else {
+			i = n.end
+		}
+	}
 }
 
 // threshold is the least width that the static picture shows, and how many frames of just

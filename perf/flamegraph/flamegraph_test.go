@@ -120,6 +120,10 @@ func TestStaticPicture(t *testing.T) {
 	if want := fmt.Sprintf(`viewBox="0 0 1200 %d"`, 100+3*18+10); !bytes.Contains(deep, []byte(want)) {
 		t.Errorf("three rows are drawn, and the picture begins with %.200q, want %s", deep, want)
 	}
+	tower := draw(t, treeOf(t, "main;work 10000", "main"+strings.Repeat(";deeper", 100)+" 50"), flamegraph.Options{})
+	if want := fmt.Sprintf(`viewBox="0 0 1200 %d"`, 100+4*18+10); !bytes.Contains(tower, []byte(want)) {
+		t.Errorf("with a narrow tower the picture begins with %.200q, want %s", tower, want)
+	}
 }
 
 func TestFit(t *testing.T) {

@@ -20,10 +20,13 @@ const (
 	charWidth   = 7.2 // of 12 px monospace
 )
 
-// Of the static picture: how many frames it shows at most, and from which share on.
+// Of the static picture: how many frames it shows at most, and from which share on. What is
+// narrower than towerShare has no room for a letter: such frames are drawn right above those
+// that have, and no higher.
 const (
 	staticFrames = 250
 	staticShare  = 0.001
+	towerShare   = 0.01
 )
 
 // static writes the beginning of the file: the frame of the picture, and what a viewer
@@ -134,12 +137,18 @@ func (p *picture) boxes(rows int) {
 // narrow.
 func (p *picture) visit(each func(n *node, drawn bool)) {
 	least, equal := p.threshold()
+	highest := int32(0)
+	for i := range p.shown {
+		if n := &p.shown[i]; p.width(n) >= towerShare*p.width(&p.shown[0]) {
+			highest = max(highest, n.depth+1)
+		}
+	}
 	for i := int32(0); int(i) < len(p.shown); {
 		n := &p.shown[i]
 		if p.width(n) == least {
 			equal--
 		}
-		drawn := p.width(n) > least || p.width(n) == least && equal >= 0
+		drawn := (p.width(n) > least || p.width(n) == least && equal >= 0) && n.depth <= highest
 		each(n, drawn)
 		if drawn {
 			i++

@@ -35,6 +35,7 @@ type secondFile struct {
 	progs   []*elf.Prog
 	ends    []oracleSymbol // where stacks of Go end
 	split   []addressRange // code of which nothing tells
+	framed  []addressRange // such code, too, but with its frame pointer set
 	entries delve.FrameDescriptionEntries
 	rules   map[uint64]*secondRule
 }
@@ -66,6 +67,7 @@ func (w *secondWalk) file(path string) *secondFile {
 			f.split = append(f.split, addressRange{s.Addr, s.Addr + s.Size})
 		}
 	}
+	f.framed = framedEnds(f, e)
 	for _, name := range []string{".eh_frame", ".debug_frame"} {
 		s := e.Section(name)
 		if s == nil {
@@ -155,6 +157,10 @@ func (w *secondWalk) walk(regs registers, stack memory, find func(uint64) *mappi
 			ip = regs[regRIP] - 1
 			continue
 		}
+		if r == nil && f.keepsFrame(pc) && w.frameOfCall(&regs, &known, stack, find) {
+			ip = regs[regRIP] - 1
+			continue
+		}
 		if r == nil { // of the first frame the frame pointer is zero (System V ABI)
 			return ips, known&(1<<regRBP) != 0 && regs[regRBP] == 0 && len(ips) > 1
 		}
@@ -202,13 +208,92 @@ func (w *secondWalk) returnsToCall(regs *registers, stack memory, find func(uint
 		sp := regs[regRSP] + n*wordSize
 		ip, ok := stack.load(sp, wordSize)
 		m := find(ip - 1)
-		if !ok || m == nil || !m.code || !w.file(m.image.path).afterCall(ip-m.start+m.offset) {
+		if !ok || !w.calls(m, ip) {
 			continue
 		}
 		regs[regRSP], regs[regRIP] = sp+wordSize, ip
 		return true
 	}
 	return false
+}
+
+// calls reports whether there is a call before an address of a mapping.
+func (w *secondWalk) calls(m *mapping, ip uint64) bool {
+	return m != nil && m.code && w.file(m.image.path).afterCall(ip-m.start+m.offset)
+}
+
+// framedEnds finds the code of the functions that end a file where they have the frame pointer
+// set. The C compiler adds the first of them (__do_global_dtors_aux of its crtstuff.c) without
+// call frame information: what its instructions do to the frame is all there is to go by.
+func framedEnds(f *secondFile, e *elf.File) (out []addressRange) {
+	const push, set, leave, longest = "\x55", "\x48\x89\xe5", "\x5d\xc3", 128 // of rbp; pop, ret
+	for _, start := range finishers(e) {
+		code := f.code(start, longest)
+		pushed := bytes.Index(code, []byte(push))
+		from := bytes.Index(code, []byte(set))
+		if pushed < 0 || from < pushed {
+			continue
+		}
+		from += len(set)
+		if size := bytes.Index(code[from:], []byte(leave)); size >= 0 {
+			out = append(out, addressRange{start + uint64(from), start + uint64(from+size) + 1})
+		}
+	}
+	return out
+}
+
+// finishers are where the functions that end a file begin: in its array, or where the linker
+// has left the words empty, in their relocations.
+func finishers(e *elf.File) (out []uint64) {
+	s := e.Section(".fini_array")
+	if s == nil {
+		return nil
+	}
+	data, err := s.Data()
+	if err != nil {
+		return nil
+	}
+	for i := 0; i+wordSize <= len(data); i += wordSize {
+		start, slot := binary.LittleEndian.Uint64(data[i:]), s.Addr+uint64(i)
+		for _, r := range relocations(e) {
+			if r.at == slot && r.symbol == 0 {
+				start = r.addend
+			}
+		}
+		out = append(out, start)
+	}
+	return out
+}
+
+// code is what lies at an address of a file, up to a length.
+func (f *secondFile) code(address, longest uint64) []byte {
+	for _, p := range f.progs {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
+			b := make([]byte, min(longest, p.Filesz-(address-p.Vaddr)))
+			n, _ := p.ReadAt(b, int64(address-p.Vaddr))
+			return b[:n]
+		}
+	}
+	return nil
+}
+
+// keepsFrame reports whether an address is in code whose frame pointer leads to its caller.
+func (f *secondFile) keepsFrame(pc uint64) bool {
+	return slices.ContainsFunc(f.framed, func(r addressRange) bool { return pc >= r.start && pc < r.end })
+}
+
+// frameOfCall finds the caller of such code: by the two words at the frame pointer, of which
+// the second is where a call returns to.
+func (w *secondWalk) frameOfCall(regs *registers, known *uint32, stack memory, find func(uint64) *mapping) bool {
+	rbp := regs[regRBP]
+	saved, ok := stack.load(rbp, wordSize)
+	ip, ok2 := stack.load(rbp+wordSize, wordSize)
+	if *known&(1<<regRBP) == 0 || rbp < regs[regRSP] || !ok || !ok2 || !w.calls(find(ip-1), ip) {
+		return false
+	}
+	regs[regRBP], regs[regRSP], regs[regRIP] = saved, rbp+2*wordSize, ip
+	*known |= 1 << regRSP
+	return true
 }
 
 // afterCall reports whether the instruction before an offset in a file is a call: with a
@@ -388,20 +473,36 @@ func relocated(e *elf.File, slot uint64) string {
 	if err != nil {
 		return ""
 	}
+	for _, r := range relocations(e) {
+		if r.at == slot && r.symbol > 0 && r.symbol <= len(symbols) {
+			return symbols[r.symbol-1].Name
+		}
+	}
+	return ""
+}
+
+// A relocation says what the loader puts where: a symbol's address, or with none (0) that of
+// the file, and what is added.
+type relocation struct {
+	at, addend uint64
+	symbol     int
+}
+
+// relocations are those of a file.
+func relocations(e *elf.File) (out []relocation) {
 	for _, s := range e.Sections {
 		if s.Type != elf.SHT_RELA { //nolint:misspell // ELF's name for relocations with addends
 			continue
 		}
 		data, err := s.Data()
 		if err != nil {
-			return ""
+			continue
 		}
-		for ; len(data) >= 24; data = data[24:] { // where, symbol and type, addend
-			symbol := int(binary.LittleEndian.Uint32(data[12:]))
-			if binary.LittleEndian.Uint64(data) == slot && symbol > 0 && symbol <= len(symbols) {
-				return symbols[symbol-1].Name
-			}
+		for ; len(data) >= 24; data = data[24:] { // where, type and symbol, addend
+			out = append(out, relocation{
+				binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[16:]), int(binary.LittleEndian.Uint32(data[12:])),
+			})
 		}
 	}
-	return ""
+	return out
 }

@@ -30,10 +30,15 @@ var (
 	secondSwitches = map[string]bool{"runtime.morestack": true, "runtime.mcall": true, "runtime.systemstack": true}
 )
 
+// Functions of Go that handlers of signals let a goroutine call where it happens to be: their
+// return address comes after no call. Go's own tracebacks treat these so.
+var secondTraps = map[string]bool{"runtime.asyncPreempt": true, "runtime.sigpanic": true, "runtime.debugCallV2": true}
+
 // A secondFile is a file with its functions' entries.
 type secondFile struct {
 	progs   []*elf.Prog
 	ends    []oracleSymbol // where stacks of Go end
+	traps   []oracleSymbol
 	split   []addressRange // code of which nothing tells
 	framed  []addressRange // such code, too, but with its frame pointer set
 	entries delve.FrameDescriptionEntries
@@ -60,6 +65,8 @@ func (w *secondWalk) file(path string) *secondFile {
 	for _, s := range symbols {
 		if name := strings.TrimSuffix(s.Name, ".abi0"); secondRoots[name] || secondSwitches[name] {
 			f.ends = append(f.ends, oracleSymbol{name, s.Value, s.Value + s.Size})
+		} else if secondTraps[name] {
+			f.traps = append(f.traps, oracleSymbol{name, s.Value, s.Value + s.Size})
 		}
 	}
 	for _, name := range []string{".init", ".fini"} {
@@ -173,7 +180,7 @@ func (w *secondWalk) walk(regs registers, stack memory, find func(uint64) *mappi
 		if ip = regs[regRIP]; ip == 0 {
 			return ips, true
 		}
-		if !r.signal {
+		if !r.signal && !f.trap(pc) {
 			ip--
 		}
 	}
@@ -265,6 +272,25 @@ func finishers(e *elf.File) (out []uint64) {
 	return out
 }
 
+// trap reports whether an address is in one of the functions that were called by no call.
+func (f *secondFile) trap(pc uint64) bool {
+	return slices.ContainsFunc(f.traps, func(s oracleSymbol) bool { return pc >= s.start && pc < s.end })
+}
+
+// trapped reports whether one of the walk's addresses is in such a function. gdb does not
+// know them: it looks at what comes before the return address.
+func (d *oracleDump) trapped() bool {
+	return slices.ContainsFunc(d.ips, func(ip uint64) bool {
+		m := d.find(ip)
+		if m == nil {
+			return false
+		}
+		f := d.by.file(m.image.path)
+		_, pc := f.rule(ip - m.start + m.offset)
+		return f.trap(pc)
+	})
+}
+
 // code is what lies at an address of a file, up to a length.
 func (f *secondFile) code(address, longest uint64) []byte {
 	for _, p := range f.progs {
@@ -347,12 +373,18 @@ func (d *oracleDump) chain() (ips []uint64) {
 
 // chainAgrees reports whether the chain of frame pointers has the walk's callers; without
 // the first of them where a function has not made its frame yet, or makes none, and without
-// the last, as what a thread begins with makes none.
+// the last, as what a thread begins with makes none. Where one was interrupted to call another,
+// both may not have made theirs, and what that returns to is as it is.
 func (d *oracleDump) chainAgrees() bool {
 	chain, callers := d.chain(), d.ips[1:]
-	missing := len(callers) - len(chain)
-	for first := range min(2, missing+1) {
-		if missing-first <= 1 && slices.Equal(chain, callers[first:first+len(chain)]) {
+	missing, without := len(callers)-len(chain), 1
+	same := func(c, ip uint64) bool { return c == ip }
+	if d.trapped() {
+		without = 2
+		same = func(c, ip uint64) bool { return c == ip || c+1 == ip }
+	}
+	for first := range min(without+1, missing+1) {
+		if missing-first <= 1 && slices.EqualFunc(chain, callers[first:first+len(chain)], same) {
 			return true
 		}
 	}

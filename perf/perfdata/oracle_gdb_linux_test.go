@@ -155,6 +155,10 @@ func (d *oracleDump) symbolFiles() (out []string) {
 // core is the dump as a core file: a note with the registers (struct elf_prstatus of
 // linux/elfcore.h) and a segment with the stack.
 func (d *oracleDump) core() []byte {
+	stack, base := d.stack, d.regs[regRSP]
+	if d.popped() {
+		stack, base = slices.Concat(binary.LittleEndian.AppendUint64(nil, d.regs[regRBP]), stack), base-wordSize
+	}
 	const headers = 64 + 2*56
 	status := make([]byte, 336)
 	// The order of struct user_regs_struct, in DWARF's numbers; -1: not dumped.
@@ -176,13 +180,28 @@ func (d *oracleDump) core() []byte {
 	})
 	put(elf.Prog64{Type: uint32(elf.PT_NOTE), Off: headers, Filesz: uint64(len(note))})
 	put(elf.Prog64{
-		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W), Off: stackAt, Vaddr: d.regs[regRSP],
-		Filesz: uint64(len(d.stack)), Memsz: uint64(len(d.stack)), Align: 1,
+		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W), Off: stackAt, Vaddr: base,
+		Filesz: uint64(len(stack)), Memsz: uint64(len(stack)), Align: 1,
 	})
 	put(note)
 	put(make([]byte, int(stackAt)-b.Len()))
-	put(d.stack)
+	put(stack)
 	return b.Bytes()
+}
+
+// popped reports whether the last instruction has taken the frame pointer from the stack, so
+// that the word below the stack, which is not dumped, is the frame pointer. Most call frame
+// information says up to a function's end that it is there, and gdb reads it there.
+func (d *oracleDump) popped() bool {
+	const pop, leave = 0x5d, 0xc9
+	m := d.find(d.regs[regRIP])
+	if m == nil || m.image.kind != imageFile {
+		return false
+	}
+	f := d.by.file(m.image.path)
+	_, pc := f.rule(d.regs[regRIP] - m.start + m.offset)
+	code := f.code(pc-1, 1)
+	return len(code) == 1 && (code[0] == pop || code[0] == leave)
 }
 
 func words32(all ...uint32) (b []byte) {
@@ -213,8 +232,8 @@ func (d *oracleDump) gdbAgrees(gdb []uint64) bool {
 }
 
 // gdbGivesUp reports whether gdb has the first addresses of the walk and then wanted a word
-// below the stack pointer, which no dump has: where a function has taken the caller's frame
-// pointer back from the stack, and is about to return, gdb reads it once more.
+// below the stack pointer, which no dump has: gdb reads once more what a function has taken
+// back from the stack.
 func (d *oracleDump) gdbGivesUp(gdb gdbWalk) bool {
 	n := len(gdb.ips)
 	below := gdb.unread < d.regs[regRSP] && d.regs[regRSP]-gdb.unread <= pageSize

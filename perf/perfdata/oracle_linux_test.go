@@ -278,7 +278,9 @@ func (c *comparison) toAsk(ours []oneSample, classes []string, done map[int]bool
 		most := 0
 		switch classes[i] {
 		case perfLosesFrames, perfStrays:
-			most = mostSettled
+			if !o.dump.trapped() {
+				most = mostSettled
+			}
 		case otherDifference:
 			if o.dump != nil && !o.dump.agreed() {
 				most = mostUnclear

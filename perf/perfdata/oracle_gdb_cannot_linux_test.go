@@ -11,7 +11,7 @@ import (
 // the live program.
 func TestGDBOfEachInstruction(t *testing.T) {
 	t.Parallel()
-	s := stepThrough(t, compileProgram(t, "gcc", "forms.c", "-O1", "-g", "-fno-omit-frame-pointer"), "recurse:40:1")
+	s := stepThrough(t, compileProgram(t, "gcc", "forms.c", "-O1", "-g", "-fno-omit-frame-pointer"), "recurse:60:1")
 	at, u, second := s.mapped(t), newUnwinder(), newSecondWalk(t)
 	blind := newSecondWalk(t) // so that nothing is known to have been popped
 	blind.files[s.program] = &secondFile{rules: map[uint64]*secondRule{}}

@@ -240,6 +240,17 @@ func (d *oracleDump) gdbGivesUp(gdb gdbWalk) bool {
 	return below && n > 0 && n < len(d.ips) && sameChain(d.ips[:n], gdb.ips)
 }
 
+// gdbGuesses reports whether gdb has the walk's addresses up to code that the file says
+// nothing of, and another caller of that. There gdb looks for a frame pointer that is pushed
+// first of all, and where there is none takes what is on top of the stack for a return address.
+func (d *oracleDump) gdbGuesses(gdb gdbWalk) bool {
+	n := 0
+	for n < len(gdb.ips) && n < len(d.ips) && sameChain(d.ips[n:n+1], gdb.ips[n:n+1]) {
+		n++
+	}
+	return n > 0 && n < len(d.ips) && !d.described(d.ips[n-1])
+}
+
 // described reports whether there is call frame information of an address.
 func (d *oracleDump) described(ip uint64) bool {
 	m := d.find(ip)

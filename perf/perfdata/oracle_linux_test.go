@@ -297,8 +297,13 @@ func (c *comparison) toAsk(ours []oneSample, classes []string, done map[int]bool
 // heard takes what gdb says of a sample.
 func (c *comparison) heard(t *testing.T, gdb gdbWalk, o, p *oneSample, class *string) {
 	t.Helper()
-	if gdb.cannot == "" && !o.dump.gdbAgrees(gdb.ips) && o.dump.gdbGivesUp(gdb) {
-		gdb.cannot = fmt.Sprintf("what lies at %#x, below the stack, is not dumped", gdb.unread)
+	if gdb.cannot == "" && !o.dump.gdbAgrees(gdb.ips) {
+		switch {
+		case o.dump.gdbGivesUp(gdb):
+			gdb.cannot = fmt.Sprintf("what lies at %#x, below the stack, is not dumped", gdb.unread)
+		case o.dump.gdbGuesses(gdb):
+			gdb.cannot = "nothing describes the code, and it guesses"
+		}
 	}
 	if gdb.cannot != "" {
 		t.Logf("%s: sample of thread %d at %d: %s: %s; it has the addresses %x\n%s", c.name, o.tid, o.time, gdbCannotSay, gdb.cannot, gdb.ips, sideBySide(*o, *p))

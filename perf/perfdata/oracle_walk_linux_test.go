@@ -74,7 +74,7 @@ func (w *secondWalk) file(path string) *secondFile {
 			f.split = append(f.split, addressRange{s.Addr, s.Addr + s.Size})
 		}
 	}
-	f.framed = framedEnds(f, e)
+	f.addEnds(e)
 	for _, name := range []string{".eh_frame", ".debug_frame"} {
 		s := e.Section(name)
 		if s == nil {
@@ -229,11 +229,12 @@ func (w *secondWalk) calls(m *mapping, ip uint64) bool {
 	return m != nil && m.code && w.file(m.image.path).afterCall(ip-m.start+m.offset)
 }
 
-// framedEnds finds the code of the functions that end a file where they have the frame pointer
-// set. The C compiler adds the first of them (__do_global_dtors_aux of its crtstuff.c) without
-// call frame information: what its instructions do to the frame is all there is to go by.
-func framedEnds(f *secondFile, e *elf.File) (out []addressRange) {
-	const push, set, leave, longest = "\x55", "\x48\x89\xe5", "\x5d\xc3", 128 // of rbp; pop, ret
+// addEnds finds the code of the functions that end a file. The C compiler adds the first of
+// them (__do_global_dtors_aux of its crtstuff.c) without call frame information, and before it
+// others which it calls and which leave the stack as it is: what the instructions do to the
+// frame is all there is to go by.
+func (f *secondFile) addEnds(e *elf.File) {
+	const push, set, leave, longest, before = "\x55", "\x48\x89\xe5", "\x5d\xc3", 128, 256 // of rbp; pop, ret
 	for _, start := range finishers(e) {
 		code := f.code(start, longest)
 		pushed := bytes.Index(code, []byte(push))
@@ -242,11 +243,20 @@ func framedEnds(f *secondFile, e *elf.File) (out []addressRange) {
 			continue
 		}
 		from += len(set)
-		if size := bytes.Index(code[from:], []byte(leave)); size >= 0 {
-			out = append(out, addressRange{start + uint64(from), start + uint64(from+size) + 1})
+		size := bytes.Index(code[from:], []byte(leave))
+		if size < 0 {
+			continue
+		}
+		to := start + uint64(from+size) + 1
+		f.framed = append(f.framed, addressRange{start + uint64(from), to})
+		f.split = append(f.split, addressRange{start, start + uint64(from)}, addressRange{to, to + 1})
+		for i := from; i+5 <= from+size; i++ {
+			target := start + uint64(i) + 5 + uint64(int64(int32(binary.LittleEndian.Uint32(code[i+1:]))))
+			if code[i] == 0xe8 && target < start && start-target <= before {
+				f.split = append(f.split, addressRange{target, start})
+			}
 		}
 	}
-	return out
 }
 
 // finishers are where the functions that end a file begin: in its array, or where the linker

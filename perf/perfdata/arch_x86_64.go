@@ -133,12 +133,11 @@ func stubFrames(o *object) (*frameSection, error) {
 				continue // of another library, which may do anything
 			}
 		}
-		body := binary.LittleEndian.AppendUint64(nil, address)
-		body = binary.LittleEndian.AppendUint64(body, uint64(len(code)))
-		b = appendFrameEntry(b, 0, append(body, steps...))
+		b = appendCodeFrame(b, address, uint64(len(code)), steps...)
 	}
-	if len(b) == empty {
-		return nil, nil
+	b, err := appendEndFrames(b, o)
+	if err != nil || len(b) == empty {
+		return nil, err
 	}
 	return &frameSection{name: stubSection, debug: true, data: b}, nil
 }

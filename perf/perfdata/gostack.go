@@ -21,6 +21,11 @@ var goEnds = map[string]goEnd{
 	"runtime.asmcgocall":  {switches: true},
 }
 
+// goInjected are the functions that the handlers of signals make a goroutine call: their
+// return address is where it was interrupted, and before that there is no call. The runtime's
+// own tracebacks treat these so.
+var goInjected = map[string]bool{"runtime.asyncPreempt": true, "runtime.sigpanic": true, "runtime.debugCallV2": true}
+
 // A goEnd says where in a function the end is.
 type goEnd struct {
 	switches bool     // where it is on another stack than its callers
@@ -30,12 +35,13 @@ type goEnd struct {
 // goEndSection is the name of what is made here.
 const goEndSection = "ends of Go's stacks"
 
-// goEndFrames describes the goEnds of an object: there the return address is not defined,
-// and, where the stack was switched, the stack pointer neither. nil: it is not of Go.
-func goEndFrames(o *object) (*frameSection, error) {
+// goFrames describes the goEnds of an object: there the return address is not defined, and,
+// where the stack was switched, the stack pointer neither. nil: it is not of Go. injected is
+// where the goInjected begin.
+func goFrames(o *object) (ends *frameSection, injected []uint64, err error) {
 	t, err := readGoTable(o)
 	if t == nil || err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cie := []byte{1, 0, 1, 0x78, regRIP, cfaDefCFA, regRSP, wordSize, cfaUndefined, regRIP}
 	b := appendFrameEntry(nil, math.MaxUint32, cie)
@@ -45,14 +51,17 @@ func goEndFrames(o *object) (*frameSection, error) {
 		if !ok {
 			continue
 		}
-		name := stringAt(t.names, uint64(f.word(goFuncName)))
-		end, ok := goEnds[strings.TrimSuffix(name, ".abi0")]
+		name := strings.TrimSuffix(stringAt(t.names, uint64(f.word(goFuncName))), ".abi0")
+		if goInjected[name] {
+			injected = append(injected, f.entry)
+		}
+		end, ok := goEnds[name]
 		if !ok {
 			continue
 		}
 		code, err := codeAt(o.elf, f.entry, t.entry(i+1))
 		if err != nil {
-			return nil, err
+			return nil, injected, err
 		}
 		from, to := end.span(code)
 		if from >= to {
@@ -66,9 +75,9 @@ func goEndFrames(o *object) (*frameSection, error) {
 		b = appendFrameEntry(b, 0, body)
 	}
 	if len(b) == empty {
-		return nil, nil
+		return nil, injected, nil
 	}
-	return &frameSection{name: goEndSection, debug: true, data: b}, nil
+	return &frameSection{name: goEndSection, debug: true, data: b}, injected, nil
 }
 
 // maxEndCode bounds the code of one such function; they have some hundred bytes.

@@ -15,17 +15,7 @@ func TestGoStacksEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	symbols, err := o.elf.Symbols()
-	if err != nil {
-		t.Fatal(err)
-	}
-	function := func(name string) elf.Symbol {
-		i := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == name || s.Name == name+".abi0" })
-		if i < 0 {
-			t.Fatalf("the program has no %s", name)
-		}
-		return symbols[i]
-	}
+	function := func(name string) elf.Symbol { return goSymbol(t, o, name) }
 	leaf, left := function("runtime.usleep").Value, function("main.main").Value+1
 	at := func(ip uint64) (*unwindTable, uint64) {
 		if ip < table.base {
@@ -65,6 +55,47 @@ func TestGoStacksEnd(t *testing.T) {
 	for i, f := range table.fdes[1:] {
 		if before := table.fdes[i]; before.start+before.size > f.start {
 			t.Errorf("the functions at %#x and at %#x overlap", before.start, f.start)
+		}
+	}
+}
+
+// goSymbol is the symbol of a function of a Go program.
+func goSymbol(t *testing.T, o *object, name string) elf.Symbol {
+	t.Helper()
+	symbols, err := o.elf.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == name || s.Name == name+".abi0" })
+	if i < 0 {
+		t.Fatalf("the program has no %s", name)
+	}
+	return symbols[i]
+}
+
+// TestGoInjectedCalls walks through functions that a handler of signals has made a goroutine
+// call, at the first instruction of another: that is what they return to. One byte before it
+// another function ends.
+func TestGoInjectedCalls(t *testing.T) {
+	o := mustOpenObject(t, compileGo(t))
+	defer o.Close()
+	table, err := loadUnwindTable(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted, caller, root := goSymbol(t, o, "main.recurse").Value, goSymbol(t, o, "main.main").Value, goSymbol(t, o, "runtime.goexit").Value
+	at := func(ip uint64) (*unwindTable, uint64) {
+		if ip < table.base {
+			return nil, 0
+		}
+		return table, 0
+	}
+	for name := range goInjected {
+		f := goSymbol(t, o, name)
+		stack := newStack(0x1000, interrupted, caller+1, root+1)
+		ips, end := newUnwinder().walk(nil, &registers{regRIP: f.Value, regRSP: 0x1000}, stack, at)
+		if want := []uint64{f.Value, interrupted, caller, root}; end != walkRoot || !slices.Equal(ips, want) {
+			t.Errorf("%s: the walk is %x and ends: %v, want %x", name, ips, end, want)
 		}
 	}
 }

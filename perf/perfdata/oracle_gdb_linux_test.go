@@ -17,10 +17,19 @@ import (
 	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
+// A gdbWalk is what gdb says of a dump.
+type gdbWalk struct {
+	ips []uint64
+	// cannot is why gdb finds no stack: its own guess of what is inlined where can fail.
+	cannot string
+	// unread is the address of what it wanted of the stack and could not read; 0: none.
+	unread uint64
+}
+
 // gdbWalks asks gdb for the stacks of dumps. For each it gets a core file of the registers
 // and of the stack that the sample has, and where the files were mapped; what it says of
 // the place is its own reading of them.
-func gdbWalks(t *testing.T, dumps []*oracleDump) [][]uint64 {
+func gdbWalks(t *testing.T, dumps []*oracleDump) []gdbWalk {
 	t.Helper()
 	testenv.Working(t, "gdb", gdbWorks)
 	dir := t.TempDir()
@@ -29,7 +38,7 @@ func gdbWalks(t *testing.T, dumps []*oracleDump) [][]uint64 {
 		key := strings.Join(d.symbolFiles(), "\n")
 		groups[key] = append(groups[key], i)
 	}
-	out := make([][]uint64, len(dumps))
+	out := make([]gdbWalk, len(dumps))
 	for files, members := range groups {
 		script := gdbShows + "set confirm off\nset backtrace past-main on\nset backtrace past-entry on\nset stack-cache off\nset code-cache off\n"
 		for file := range strings.SplitSeq(files, "\n") {
@@ -57,20 +66,28 @@ func gdbWalks(t *testing.T, dumps []*oracleDump) [][]uint64 {
 
 // What begins the lines of gdb that are read.
 const (
-	gdbCore  = "core:"
-	gdbFrame = "frame:"
+	gdbCore   = "core:"
+	gdbFrame  = "frame:"
+	gdbCannot = "cannot:"
+	gdbUnread = "unread:"
 )
 
 // gdbShows is a command of gdb's that writes where the frames are. Frames of functions that
 // are inlined or have ended with a jump are gdb's guess from debug information, and not on
-// the stack.
+// the stack. Where a guess fails, gdb says why; what it cannot read it tells people alone.
 const gdbShows = `python
 def frames():
-    f = gdb.newest_frame()
-    while f is not None:
-        if f.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
-            print("` + gdbFrame + `%x" % f.pc())
-        f = f.older()
+    try:
+        f = gdb.newest_frame()
+        while f is not None:
+            if f.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
+                print("` + gdbFrame + `%x" % f.pc())
+            last, f = f, f.older()
+        if last.unwind_stop_reason() == gdb.FRAME_UNWIND_MEMORY_ERROR:
+            words = gdb.execute("backtrace -1", to_string=True).split("access memory at address 0x")
+            print("` + gdbUnread + `%s" % words[-1].split()[0] if len(words) > 1 else "")
+    except gdb.error as e:
+        print("` + gdbCannot + ` %s" % e)
 end
 `
 
@@ -87,7 +104,7 @@ func gdbWorks() error {
 }
 
 // readGDB reads the addresses of each core's frames.
-func readGDB(t *testing.T, text string, out [][]uint64) {
+func readGDB(t *testing.T, text string, out []gdbWalk) {
 	t.Helper()
 	at := -1
 	for line := range strings.Lines(text) {
@@ -98,13 +115,15 @@ func readGDB(t *testing.T, text string, out [][]uint64) {
 				t.Fatalf("gdb says %q", line)
 			}
 		}
+		if why, ok := strings.CutPrefix(line, gdbCannot); ok && at >= 0 {
+			out[at].cannot = strings.TrimSpace(why)
+		}
+		if address, ok := strings.CutPrefix(line, gdbUnread); ok && at >= 0 {
+			out[at].unread = hexNumber(t, address)
+		}
 		if f, ok := strings.CutPrefix(line, gdbFrame); ok && at >= 0 {
-			pc, err := strconv.ParseUint(f, 16, 64)
-			if err != nil {
-				t.Fatalf("gdb says %q", line)
-			}
-			if pc != 0 { // what a thread's first function has in place of a return address
-				out[at] = append(out[at], pc)
+			if pc := hexNumber(t, f); pc != 0 { // what a thread's first function has in place of a return address
+				out[at].ips = append(out[at].ips, pc)
 			}
 		}
 	}
@@ -136,6 +155,10 @@ func (d *oracleDump) symbolFiles() (out []string) {
 // core is the dump as a core file: a note with the registers (struct elf_prstatus of
 // linux/elfcore.h) and a segment with the stack.
 func (d *oracleDump) core() []byte {
+	stack, base := d.stack, d.regs[regRSP]
+	if d.popped() {
+		stack, base = slices.Concat(binary.LittleEndian.AppendUint64(nil, d.regs[regRBP]), stack), base-wordSize
+	}
 	const headers = 64 + 2*56
 	status := make([]byte, 336)
 	// The order of struct user_regs_struct, in DWARF's numbers; -1: not dumped.
@@ -157,13 +180,28 @@ func (d *oracleDump) core() []byte {
 	})
 	put(elf.Prog64{Type: uint32(elf.PT_NOTE), Off: headers, Filesz: uint64(len(note))})
 	put(elf.Prog64{
-		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W), Off: stackAt, Vaddr: d.regs[regRSP],
-		Filesz: uint64(len(d.stack)), Memsz: uint64(len(d.stack)), Align: 1,
+		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W), Off: stackAt, Vaddr: base,
+		Filesz: uint64(len(stack)), Memsz: uint64(len(stack)), Align: 1,
 	})
 	put(note)
 	put(make([]byte, int(stackAt)-b.Len()))
-	put(d.stack)
+	put(stack)
 	return b.Bytes()
+}
+
+// popped reports whether the last instruction has taken the frame pointer from the stack, so
+// that the word below the stack, which is not dumped, is the frame pointer. Most call frame
+// information says up to a function's end that it is there, and gdb reads it there.
+func (d *oracleDump) popped() bool {
+	const pop, leave = 0x5d, 0xc9
+	m := d.find(d.regs[regRIP])
+	if m == nil || m.image.kind != imageFile {
+		return false
+	}
+	f := d.by.file(m.image.path)
+	_, pc := f.rule(d.regs[regRIP] - m.start + m.offset)
+	code := f.code(pc-1, 1)
+	return len(code) == 1 && (code[0] == pop || code[0] == leave)
 }
 
 func words32(all ...uint32) (b []byte) {
@@ -191,6 +229,26 @@ func (d *oracleDump) gdbAgrees(gdb []uint64) bool {
 		}
 	}
 	return len(gdb) == n
+}
+
+// gdbGivesUp reports whether gdb has the first addresses of the walk and then wanted a word
+// below the stack pointer, which no dump has: gdb reads once more what a function has taken
+// back from the stack.
+func (d *oracleDump) gdbGivesUp(gdb gdbWalk) bool {
+	n := len(gdb.ips)
+	below := gdb.unread < d.regs[regRSP] && d.regs[regRSP]-gdb.unread <= pageSize
+	return below && n > 0 && n < len(d.ips) && sameChain(d.ips[:n], gdb.ips)
+}
+
+// gdbGuesses reports whether gdb has the walk's addresses up to code that the file says
+// nothing of, and another caller of that. There gdb looks for a frame pointer that is pushed
+// first of all, and where there is none takes what is on top of the stack for a return address.
+func (d *oracleDump) gdbGuesses(gdb gdbWalk) bool {
+	n := 0
+	for n < len(gdb.ips) && n < len(d.ips) && sameChain(d.ips[n:n+1], gdb.ips[n:n+1]) {
+		n++
+	}
+	return n > 0 && n < len(d.ips) && !d.described(d.ips[n-1])
 }
 
 // described reports whether there is call frame information of an address.

@@ -240,48 +240,85 @@ func (c *comparison) count(o oneSample, class string) {
 // is no second opinion are more than some only where something is wrong.
 const mostSettled, mostUnclear = 2, 20
 
+// mostRounds bounds how often gdb is started: where it cannot say anything of a sample,
+// others are asked about in its place, twice as many as before.
+const mostRounds = 5
+
+// gdbCannotSay is counted beside the classes.
+const gdbCannotSay = "gdb cannot say"
+
 // settle asks gdb: about some samples of which perf is said to have the stack wrong, where
 // gdb must not say otherwise; and about those where there is no second opinion, as the call
 // frame information says nothing of the code. Where gdb finds the walk's addresses, these
 // get the class that they would have with one.
 func (c *comparison) settle(t *testing.T, ours, theirs []oneSample, classes []string) {
 	t.Helper()
-	var ask []int
+	done := map[int]bool{} // samples that gdb was asked about
+	for round := range mostRounds {
+		ask := c.toAsk(ours, classes, done, 1<<round)
+		if len(ask) == 0 {
+			return
+		}
+		var dumps []*oracleDump
+		for _, i := range ask {
+			dumps = append(dumps, ours[i].dump)
+			done[i] = true
+		}
+		for n, gdb := range gdbWalks(t, dumps) {
+			c.heard(t, gdb, &ours[ask[n]], &theirs[ask[n]], &classes[ask[n]])
+		}
+	}
+}
+
+// toAsk chooses samples that gdb has not been asked about: for each answer that is wanted of
+// a class, so many.
+func (c *comparison) toAsk(ours []oneSample, classes []string, done map[int]bool, each int) (ask []int) {
 	asked := map[string]int{}
 	for i, o := range ours {
 		most := 0
 		switch classes[i] {
 		case perfLosesFrames, perfStrays:
-			most = mostSettled
+			if !o.dump.trapped() {
+				most = mostSettled
+			}
 		case otherDifference:
 			if o.dump != nil && !o.dump.agreed() {
 				most = mostUnclear
 			}
 		}
-		if asked[classes[i]]+c.settled[classes[i]] < most {
+		if !done[i] && asked[classes[i]] < each*(most-c.settled[classes[i]]) {
 			asked[classes[i]]++
 			ask = append(ask, i)
 		}
 	}
-	if len(ask) == 0 {
+	return ask
+}
+
+// heard takes what gdb says of a sample.
+func (c *comparison) heard(t *testing.T, gdb gdbWalk, o, p *oneSample, class *string) {
+	t.Helper()
+	if gdb.cannot == "" && !o.dump.gdbAgrees(gdb.ips) {
+		switch {
+		case o.dump.gdbGivesUp(gdb):
+			gdb.cannot = fmt.Sprintf("what lies at %#x, below the stack, is not dumped", gdb.unread)
+		case o.dump.gdbGuesses(gdb):
+			gdb.cannot = "nothing describes the code, and it guesses"
+		}
+	}
+	if gdb.cannot != "" {
+		t.Logf("%s: sample of thread %d at %d: %s: %s; it has the addresses %x\n%s", c.name, o.tid, o.time, gdbCannotSay, gdb.cannot, gdb.ips, sideBySide(*o, *p))
+		c.settled[gdbCannotSay]++
 		return
 	}
-	var dumps []*oracleDump
-	for _, i := range ask {
-		dumps = append(dumps, ours[i].dump)
+	switch agrees := o.dump.gdbAgrees(gdb.ips); {
+	case !agrees && *class == otherDifference:
+	case !agrees:
+		t.Errorf("%s: sample of thread %d at %d: gdb has the addresses %x\n%s", c.name, o.tid, o.time, gdb.ips, sideBySide(*o, *p))
+	case *class == otherDifference:
+		o.dump.second, o.dump.secondRoot = o.dump.ips, o.dump.root
+		*class = c.symbols.difference(*o, *p)
 	}
-	for n, gdb := range gdbWalks(t, dumps) {
-		i := ask[n]
-		switch agrees := dumps[n].gdbAgrees(gdb); {
-		case !agrees && classes[i] == otherDifference:
-		case !agrees:
-			t.Errorf("%s: sample of thread %d at %d: gdb has the addresses %x\n%s", c.name, ours[i].tid, ours[i].time, gdb, sideBySide(ours[i], theirs[i]))
-		case classes[i] == otherDifference:
-			dumps[n].second, dumps[n].secondRoot = dumps[n].ips, dumps[n].root
-			classes[i] = c.symbols.difference(ours[i], theirs[i])
-		}
-		c.settled[classes[i]]++
-	}
+	c.settled[*class]++
 }
 
 // judge says what has come of it.

@@ -30,11 +30,17 @@ var (
 	secondSwitches = map[string]bool{"runtime.morestack": true, "runtime.mcall": true, "runtime.systemstack": true}
 )
 
+// Functions of Go that handlers of signals let a goroutine call where it happens to be: their
+// return address comes after no call. Go's own tracebacks treat these so.
+var secondTraps = map[string]bool{"runtime.asyncPreempt": true, "runtime.sigpanic": true, "runtime.debugCallV2": true}
+
 // A secondFile is a file with its functions' entries.
 type secondFile struct {
 	progs   []*elf.Prog
 	ends    []oracleSymbol // where stacks of Go end
+	traps   []oracleSymbol
 	split   []addressRange // code of which nothing tells
+	framed  []addressRange // such code, too, but with its frame pointer set
 	entries delve.FrameDescriptionEntries
 	rules   map[uint64]*secondRule
 }
@@ -59,6 +65,8 @@ func (w *secondWalk) file(path string) *secondFile {
 	for _, s := range symbols {
 		if name := strings.TrimSuffix(s.Name, ".abi0"); secondRoots[name] || secondSwitches[name] {
 			f.ends = append(f.ends, oracleSymbol{name, s.Value, s.Value + s.Size})
+		} else if secondTraps[name] {
+			f.traps = append(f.traps, oracleSymbol{name, s.Value, s.Value + s.Size})
 		}
 	}
 	for _, name := range []string{".init", ".fini"} {
@@ -66,6 +74,7 @@ func (w *secondWalk) file(path string) *secondFile {
 			f.split = append(f.split, addressRange{s.Addr, s.Addr + s.Size})
 		}
 	}
+	f.addEnds(e)
 	for _, name := range []string{".eh_frame", ".debug_frame"} {
 		s := e.Section(name)
 		if s == nil {
@@ -155,6 +164,10 @@ func (w *secondWalk) walk(regs registers, stack memory, find func(uint64) *mappi
 			ip = regs[regRIP] - 1
 			continue
 		}
+		if r == nil && f.keepsFrame(pc) && w.frameOfCall(&regs, &known, stack, find) {
+			ip = regs[regRIP] - 1
+			continue
+		}
 		if r == nil { // of the first frame the frame pointer is zero (System V ABI)
 			return ips, known&(1<<regRBP) != 0 && regs[regRBP] == 0 && len(ips) > 1
 		}
@@ -167,7 +180,7 @@ func (w *secondWalk) walk(regs registers, stack memory, find func(uint64) *mappi
 		if ip = regs[regRIP]; ip == 0 {
 			return ips, true
 		}
-		if !r.signal {
+		if !r.signal && !f.trap(pc) {
 			ip--
 		}
 	}
@@ -202,13 +215,121 @@ func (w *secondWalk) returnsToCall(regs *registers, stack memory, find func(uint
 		sp := regs[regRSP] + n*wordSize
 		ip, ok := stack.load(sp, wordSize)
 		m := find(ip - 1)
-		if !ok || m == nil || !m.code || !w.file(m.image.path).afterCall(ip-m.start+m.offset) {
+		if !ok || !w.calls(m, ip) {
 			continue
 		}
 		regs[regRSP], regs[regRIP] = sp+wordSize, ip
 		return true
 	}
 	return false
+}
+
+// calls reports whether there is a call before an address of a mapping.
+func (w *secondWalk) calls(m *mapping, ip uint64) bool {
+	return m != nil && m.code && w.file(m.image.path).afterCall(ip-m.start+m.offset)
+}
+
+// addEnds finds the code of the functions that end a file. The C compiler adds the first of
+// them (__do_global_dtors_aux of its crtstuff.c) without call frame information, and before it
+// others which it calls and which leave the stack as it is: what the instructions do to the
+// frame is all there is to go by.
+func (f *secondFile) addEnds(e *elf.File) {
+	const push, set, leave, longest, before = "\x55", "\x48\x89\xe5", "\x5d\xc3", 128, 256 // of rbp; pop, ret
+	for _, start := range finishers(e) {
+		code := f.code(start, longest)
+		pushed := bytes.Index(code, []byte(push))
+		from := bytes.Index(code, []byte(set))
+		if pushed < 0 || from < pushed {
+			continue
+		}
+		from += len(set)
+		size := bytes.Index(code[from:], []byte(leave))
+		if size < 0 {
+			continue
+		}
+		to := start + uint64(from+size) + 1
+		f.framed = append(f.framed, addressRange{start + uint64(from), to})
+		f.split = append(f.split, addressRange{start, start + uint64(from)}, addressRange{to, to + 1})
+		for i := from; i+5 <= from+size; i++ {
+			target := start + uint64(i) + 5 + uint64(int64(int32(binary.LittleEndian.Uint32(code[i+1:]))))
+			if code[i] == 0xe8 && target < start && start-target <= before {
+				f.split = append(f.split, addressRange{target, start})
+			}
+		}
+	}
+}
+
+// finishers are where the functions that end a file begin: in its array, or where the linker
+// has left the words empty, in their relocations.
+func finishers(e *elf.File) (out []uint64) {
+	s := e.Section(".fini_array")
+	if s == nil {
+		return nil
+	}
+	data, err := s.Data()
+	if err != nil {
+		return nil
+	}
+	for i := 0; i+wordSize <= len(data); i += wordSize {
+		start, slot := binary.LittleEndian.Uint64(data[i:]), s.Addr+uint64(i)
+		for _, r := range relocations(e) {
+			if r.at == slot && r.symbol == 0 {
+				start = r.addend
+			}
+		}
+		out = append(out, start)
+	}
+	return out
+}
+
+// trap reports whether an address is in one of the functions that were called by no call.
+func (f *secondFile) trap(pc uint64) bool {
+	return slices.ContainsFunc(f.traps, func(s oracleSymbol) bool { return pc >= s.start && pc < s.end })
+}
+
+// trapped reports whether one of the walk's addresses is in such a function. gdb does not
+// know them: it looks at what comes before the return address.
+func (d *oracleDump) trapped() bool {
+	return slices.ContainsFunc(d.ips, func(ip uint64) bool {
+		m := d.find(ip)
+		if m == nil {
+			return false
+		}
+		f := d.by.file(m.image.path)
+		_, pc := f.rule(ip - m.start + m.offset)
+		return f.trap(pc)
+	})
+}
+
+// code is what lies at an address of a file, up to a length.
+func (f *secondFile) code(address, longest uint64) []byte {
+	for _, p := range f.progs {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
+			b := make([]byte, min(longest, p.Filesz-(address-p.Vaddr)))
+			n, _ := p.ReadAt(b, int64(address-p.Vaddr))
+			return b[:n]
+		}
+	}
+	return nil
+}
+
+// keepsFrame reports whether an address is in code whose frame pointer leads to its caller.
+func (f *secondFile) keepsFrame(pc uint64) bool {
+	return slices.ContainsFunc(f.framed, func(r addressRange) bool { return pc >= r.start && pc < r.end })
+}
+
+// frameOfCall finds the caller of such code: by the two words at the frame pointer, of which
+// the second is where a call returns to.
+func (w *secondWalk) frameOfCall(regs *registers, known *uint32, stack memory, find func(uint64) *mapping) bool {
+	rbp := regs[regRBP]
+	saved, ok := stack.load(rbp, wordSize)
+	ip, ok2 := stack.load(rbp+wordSize, wordSize)
+	if *known&(1<<regRBP) == 0 || rbp < regs[regRSP] || !ok || !ok2 || !w.calls(find(ip-1), ip) {
+		return false
+	}
+	regs[regRBP], regs[regRSP], regs[regRIP] = saved, rbp+2*wordSize, ip
+	*known |= 1 << regRSP
+	return true
 }
 
 // afterCall reports whether the instruction before an offset in a file is a call: with a
@@ -262,12 +383,18 @@ func (d *oracleDump) chain() (ips []uint64) {
 
 // chainAgrees reports whether the chain of frame pointers has the walk's callers; without
 // the first of them where a function has not made its frame yet, or makes none, and without
-// the last, as what a thread begins with makes none.
+// the last, as what a thread begins with makes none. Where one was interrupted to call another,
+// both may not have made theirs, and what that returns to is as it is.
 func (d *oracleDump) chainAgrees() bool {
 	chain, callers := d.chain(), d.ips[1:]
-	missing := len(callers) - len(chain)
-	for first := range min(2, missing+1) {
-		if missing-first <= 1 && slices.Equal(chain, callers[first:first+len(chain)]) {
+	missing, without := len(callers)-len(chain), 1
+	same := func(c, ip uint64) bool { return c == ip }
+	if d.trapped() {
+		without = 2
+		same = func(c, ip uint64) bool { return c == ip || c+1 == ip }
+	}
+	for first := range min(without+1, missing+1) {
+		if missing-first <= 1 && slices.EqualFunc(chain, callers[first:first+len(chain)], same) {
 			return true
 		}
 	}
@@ -388,20 +515,36 @@ func relocated(e *elf.File, slot uint64) string {
 	if err != nil {
 		return ""
 	}
+	for _, r := range relocations(e) {
+		if r.at == slot && r.symbol > 0 && r.symbol <= len(symbols) {
+			return symbols[r.symbol-1].Name
+		}
+	}
+	return ""
+}
+
+// A relocation says what the loader puts where: a symbol's address, or with none (0) that of
+// the file, and what is added.
+type relocation struct {
+	at, addend uint64
+	symbol     int
+}
+
+// relocations are those of a file.
+func relocations(e *elf.File) (out []relocation) {
 	for _, s := range e.Sections {
 		if s.Type != elf.SHT_RELA { //nolint:misspell // ELF's name for relocations with addends
 			continue
 		}
 		data, err := s.Data()
 		if err != nil {
-			return ""
+			continue
 		}
-		for ; len(data) >= 24; data = data[24:] { // where, symbol and type, addend
-			symbol := int(binary.LittleEndian.Uint32(data[12:]))
-			if binary.LittleEndian.Uint64(data) == slot && symbol > 0 && symbol <= len(symbols) {
-				return symbols[symbol-1].Name
-			}
+		for ; len(data) >= 24; data = data[24:] { // where, type and symbol, addend
+			out = append(out, relocation{
+				binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[16:]), int(binary.LittleEndian.Uint32(data[12:])),
+			})
 		}
 	}
-	return ""
+	return out
 }

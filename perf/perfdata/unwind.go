@@ -243,8 +243,11 @@ func (u *unwinder) compile(t *unwindTable, i int, c *compiledTable) {
 	s, f, err := t.function(i)
 	faultAt := t.base + uint64(start)
 	if err == nil {
+		injected := slices.Contains(t.injected, f.start)
 		faultAt, err = f.run(s, func(pc uint64, r *frameRule) error {
-			p := c.plan(planKey{*r, t.fdes[i].section}, s)
+			key := planKey{*r, t.fdes[i].section}
+			key.rule.signal = r.signal || injected
+			p := c.plan(key, s)
 			if len(c.rows) > from && c.rows[len(c.rows)-1].plan == p {
 				return nil
 			}

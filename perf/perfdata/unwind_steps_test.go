@@ -160,6 +160,20 @@ func (s *stepped) mapped(t testing.TB) locate {
 	}
 }
 
+// find is the mapping at an address, as a walk takes it.
+func (s *stepped) find(ip uint64) *mapping {
+	for _, m := range s.maps {
+		if ip >= m.start && ip < m.end {
+			kind := imageFile
+			if strings.HasPrefix(m.path, "[") {
+				kind = imageNone
+			}
+			return &mapping{m.start, m.end, m.offset, &image{kind: kind, path: m.path}, true}
+		}
+	}
+	return nil
+}
+
 // mustOpenOwnVDSO opens what the kernel maps into every process.
 func mustOpenOwnVDSO(t testing.TB) *object {
 	t.Helper()

@@ -23,6 +23,9 @@ type unwindTable struct {
 	base     uint64 // the lowest executable address of the object
 	fdes     []fde  // by start; none overlaps the next
 	sections []*frameSection
+	// injected are the few functions that return to where a signal has interrupted their
+	// caller, though the file says nothing of it.
+	injected []uint64
 }
 
 // noUnwindTable stands for text without unwind information, such as that of a JIT.
@@ -71,7 +74,8 @@ func loadUnwindTable(o *object, debug ...*object) (*unwindTable, error) {
 		add(d, readDebugFrame)
 	}
 	add(o, stubFrames)
-	ends, err := goEndFrames(o)
+	ends, injected, err := goFrames(o)
+	t.injected = injected
 	if err == nil && ends != nil {
 		err = t.override(ends, text)
 	}

@@ -157,6 +157,11 @@ func (w *secondWalk) walk(regs registers, stack memory, find func(uint64) *mappi
 		ips = append(ips, ip)
 		f := w.file(m.image.path)
 		r, pc := f.rule(ip - m.start + m.offset)
+		if r == nil && len(ips) == 1 { // in the system call that ends a signal's handler
+			if before, _ := f.rule(ip - 1 - m.start + m.offset); before != nil && before.signal {
+				r = before
+			}
+		}
 		if i := slices.IndexFunc(f.ends, func(s oracleSymbol) bool { return pc >= s.start && pc < s.end }); i >= 0 && len(ips) > 1 {
 			return ips, secondRoots[f.ends[i].name]
 		}

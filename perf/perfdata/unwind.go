@@ -158,10 +158,13 @@ func (u *unwinder) walk(into []uint64, regs *registers, stack memory, at locate)
 	into = append(into, ip)
 	t, bias := at(ip)
 	signals := 0
-	for range maxFrames {
+	for n := range maxFrames {
 		var p *plan
 		if t != nil {
 			p = u.lookup(t, ip-bias)
+		}
+		if p == nil && t != nil && n == 0 {
+			p = u.returning(t, ip-bias)
 		}
 		sp := f.regs[regRSP]
 		signal := false
@@ -195,6 +198,16 @@ func (u *unwinder) walk(into []uint64, regs *registers, stack memory, at locate)
 		into = append(into, ip)
 	}
 	return into, walkTooDeep
+}
+
+// returning is the plan of what a signal handler returns to, if pc is the address right
+// behind it, or nil. The last thing it does is a system call, during which pc is what comes
+// after: in the C library that is behind the end of what describes the function.
+func (u *unwinder) returning(t *unwindTable, pc uint64) *plan {
+	if p := u.lookup(t, pc-1); p != nil && p.rule.signal {
+		return p
+	}
+	return nil
 }
 
 // lookup is the plan for the address pc of an object, or nil.

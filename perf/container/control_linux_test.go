@@ -5,14 +5,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
 // TestControl runs the probe without a container.
 func TestControl(t *testing.T) {
 	t.Parallel()
+	testenv.Tool(t, "go")
 	program, err := probeBinary()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	c, err := NewControl(Info{SharesClock: true}, program)
 	if err != nil {

@@ -3,24 +3,13 @@ package measure_test
 import (
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 	"github.com/seanchatmangpt/clnrm-perf/perf/measure"
 )
-
-func init() {
-	roles["trace-self"] = func([]string) {
-		runtime.LockOSThread()
-		if _, _, errno := syscall.Syscall(syscall.SYS_PTRACE, syscall.PTRACE_TRACEME, 0, 0); errno != 0 {
-			must(errno)
-		}
-	}
-}
 
 // watchings are the ways in which the tracer hears of execve beforehand.
 var watchings = []struct {
@@ -101,9 +90,12 @@ func TestMemoryBeforeExecOf32Bits(t *testing.T) {
 // memory run.
 func TestTracingCommandIsNamed(t *testing.T) {
 	requireTracing(t)
+	// Not a Go program: what traces itself stops at every signal, and that runtime sends
+	// itself some.
+	traced := measure.Command{Args: []string{compileC(t, "trace-self")}}
 	for _, watching := range watchings {
 		undo := watching.set()
-		mem, err := role("trace-self").RunMemory(t.Context())
+		mem, err := traced.RunMemory(t.Context())
 		undo()
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +104,7 @@ func TestTracingCommandIsNamed(t *testing.T) {
 			t.Errorf("%s: %v", watching.name, err)
 		}
 	}
-	if err := run(t, role("trace-self")).Err(); err != nil {
+	if err := run(t, traced).Err(); err != nil {
 		t.Errorf("timed: %v", err)
 	}
 }

@@ -233,9 +233,29 @@ func (t *tally) testEnd(e event, key string) {
 func (t *tally) packageEnd(e event, key string) {
 	word := map[string]string{"pass": "ok", "fail": "FAIL", "skip": "no tests"}[e.Action]
 	if e.Action == "fail" {
+		t.neverEnded(e.Package)
 		fmt.Fprint(t.w, strings.Join(t.output[key], ""))
 	}
 	fmt.Fprintf(t.w, "%-8s %s  %.1fs\n", word, e.Package, e.Elapsed)
+}
+
+// neverEnded prints what the tests of a package said that had not ended when it did: one
+// of them hung until the time limit or took the process with it, and where it stood is in
+// its output.
+func (t *tally) neverEnded(pkg string) {
+	var running []string
+	for key := range t.output {
+		if test, ok := strings.CutPrefix(key, pkg+" "); ok && test != "" {
+			running = append(running, key)
+		}
+	}
+	sort.Strings(running)
+	for _, key := range running {
+		t.failed++
+		fmt.Fprint(t.w, strings.Join(t.output[key], ""))
+		fmt.Fprintf(t.w, "--- FAIL: %s (it did not end)\n", strings.TrimPrefix(key, pkg+" "))
+		delete(t.output, key)
+	}
 }
 
 // skipReason is what a skipped test said: the line that carries a file and a number.

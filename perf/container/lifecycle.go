@@ -139,7 +139,7 @@ func (e *LifecycleError) Unwrap() []error {
 // Lifecycle runs one container from its creation to its removal and times each
 // phase. The program is asked to end as soon as it has said that it is ready. The
 // container is removed in every case, also when the context ends in the middle; then
-// removing has ten seconds of its own. Errors are of type *LifecycleError.
+// removing has a minute of its own. Errors are of type *LifecycleError.
 func Lifecycle(ctx context.Context, e Engine, s Spec) (Phases, error) {
 	l := lifecycle{engine: e, spec: s.withDefaults()}
 	within, cancel := context.WithTimeout(ctx, l.spec.Timeout)
@@ -566,8 +566,10 @@ func (l *lifecycle) stop(ctx context.Context, a *Attachment) error {
 	return nil
 }
 
-// cleanUpTimeout is what removing a container may take after the context has ended.
-const cleanUpTimeout = 10 * time.Second
+// cleanUpTimeout is what removing a container may take after the context has ended. An
+// engine that removes two a second needs most of it for the hundred that were interrupted
+// together.
+const cleanUpTimeout = time.Minute
 
 // cleanUp removes the container after a failure, by its name where its ID never
 // arrived.

@@ -222,6 +222,10 @@ func TestLifecycleCancelled(t *testing.T) {
 			if delay == 0 && call != "remove" && err == nil || err != nil && !errors.Is(err, context.Canceled) {
 				t.Errorf("cancelled %v after the call to %s: %v", delay, call, err)
 			}
+			var failed *LifecycleError
+			if errors.As(err, &failed) && failed.LeftBehind != nil {
+				t.Errorf("cancelled %v after the call to %s, it left one behind: %v", delay, call, failed.LeftBehind)
+			}
 			cancel()
 			leftBehind(t, e)
 		}

@@ -201,8 +201,12 @@ func (t *Triage) symptoms() []Symptom {
 			seconds(u.Wall), seconds(u.CPU()), seconds(u.Delay), seconds(u.Waiting))
 	}
 	memory, leaders := t.share(groupAllocation)
-	add("memory-bound", memory, symptomPart, "allocation, garbage collection and page faults have %s of the time%s; a run has %s page faults and a peak of %s",
-		pct(memory), in(leaders), perf.Count.Format(u.Faults), t.peak())
+	faults := perf.Count.Format(u.Faults) + " page faults"
+	if u.Faults == 0 { // no process begins without one: this system does not tell
+		faults = "page faults that were not counted"
+	}
+	add("memory-bound", memory, symptomPart, "allocation, garbage collection and page faults have %s of the time%s; a run has %s and a peak of %s",
+		pct(memory), in(leaders), faults, t.peak())
 	io, leaders := t.share(groupSystem, "files", "sockets")
 	add("I/O-bound", io, symptomPart, "reading and writing have %s of the time%s; a run moves %s in and %s out",
 		pct(io), in(leaders), perf.Byte.Format(u.Read), perf.Byte.Format(u.Written))

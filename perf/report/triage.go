@@ -108,12 +108,15 @@ func triageWorkload(t *experiment.Triage) triagePart {
 	case u.Phases != nil && u.PeakMemory > 0:
 		lines = append(lines, "peak memory "+quantity(perf.Byte, u.PeakMemory))
 	case u.Phases == nil && u.Faults+u.Read+u.Written+u.PeakMemory > 0:
-		peak := "not measured"
+		peak, faults := "not measured", "page faults not measured"
 		if u.PeakMemory > 0 {
 			peak = quantity(perf.Byte, u.PeakMemory)
 		}
-		lines = append(lines, fmt.Sprintf("%s page faults, %s context switches, %s read, %s written, peak memory %s",
-			grouped(u.Faults), grouped(u.Switches), quantity(perf.Byte, u.Read), quantity(perf.Byte, u.Written), peak))
+		if u.Faults > 0 { // no process begins without one
+			faults = grouped(u.Faults) + " page faults"
+		}
+		lines = append(lines, fmt.Sprintf("%s, %s context switches, %s read, %s written, peak memory %s",
+			faults, grouped(u.Switches), quantity(perf.Byte, u.Read), quantity(perf.Byte, u.Written), peak))
 	}
 	if t.Workload.Items > 0 {
 		lines = append(lines, fmt.Sprintf("%d %s a run", t.Workload.Items, t.Workload.Unit))

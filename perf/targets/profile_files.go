@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,18 +113,25 @@ func throughPerf(ctx context.Context, con console, name string, read func(io.Rea
 }
 
 // readProfile reads a profile and tells what is to be known of it.
-func readProfile(ctx context.Context, con console, name, event string) (*profile.Profile, error) {
-	var p *profile.Profile
-	var rep profileio.Report
-	err := throughFile(ctx, con, name, func(in io.Reader) (err error) {
+func readProfile(ctx context.Context, con console, name, event string) (p *profile.Profile, rep profileio.Report, err error) {
+	err = throughFile(ctx, con, name, func(in io.Reader) (err error) {
 		p, rep, err = profileio.Read(in, name, profileio.Options{Event: event, Threads: true, CPUs: true})
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, rep, err
 	}
 	tell(con, name, rep)
-	return p, nil
+	return p, rep, nil
+}
+
+// partly is the error of a file of which something could not be read, once what could be
+// read has been used.
+func partly(name string, r profileio.Report) error {
+	if r.Faulty == 0 {
+		return nil
+	}
+	return ended(perf.ExitFailure, "%s in %s could not be read; the rest was", counted(r.Faulty, "place"), name)
 }
 
 // tell says what was read and what was not.
@@ -153,7 +161,7 @@ func drawn(ctx context.Context, in, out, event string) error {
 	ctx, stop := guarded(ctx)
 	defer stop()
 	con := stdConsole()
-	p, err := readProfile(ctx, con, in, event)
+	p, rep, err := readProfile(ctx, con, in, event)
 	if err != nil {
 		return bare(err)
 	}
@@ -163,9 +171,14 @@ func drawn(ctx context.Context, in, out, event string) error {
 	}
 	write := func(w io.Writer) error { return draw(w, in, p, value) }
 	if out == "" {
-		return bare(write(con.out))
+		err = write(con.out)
+	} else {
+		err = writeWhole(out, write)
 	}
-	return bare(writeWhole(out, write))
+	if err != nil {
+		return bare(err)
+	}
+	return partly(in, rep)
 }
 
 // folded is the target fold.
@@ -182,10 +195,7 @@ func folded(ctx context.Context, in, event string, o profileio.FoldOptions) erro
 		return bare(err)
 	}
 	tell(con, in, rep)
-	if rep.Faulty > 0 {
-		return ended(perf.ExitFailure, "%s in %s could not be read; the rest was", counted(rep.Faulty, "place"), in)
-	}
-	return nil
+	return partly(in, rep)
 }
 
 // profilesCompared is the target profileDiff.
@@ -194,11 +204,13 @@ func profilesCompared(ctx context.Context, oldName, newName, out, event string, 
 	defer stop()
 	con := stdConsole()
 	var trees []*calltree.Tree
+	var faults error
 	for _, name := range []string{oldName, newName} {
-		p, err := readProfile(ctx, con, name, event)
+		p, rep, err := readProfile(ctx, con, name, event)
 		if err != nil {
 			return bare(err)
 		}
+		faults = cmp.Or(faults, partly(name, rep))
 		value, err := calltree.SampleIndex(p, "")
 		if err != nil {
 			return bare(err)
@@ -218,5 +230,8 @@ func profilesCompared(ctx context.Context, oldName, newName, out, event string, 
 		return bare(err)
 	}
 	err = report.ProfileDiff(con.out, d, con.style)
-	return bare(errors.Join(err, report.ProfileFiles(con.err, []string{out})))
+	if err := errors.Join(err, report.ProfileFiles(con.err, []string{out})); err != nil {
+		return bare(err)
+	}
+	return faults
 }

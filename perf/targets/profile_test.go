@@ -82,6 +82,13 @@ func TestFoldOptions(t *testing.T) {
 	}
 	writeText(t, dir, "bad.txt", "x 1/1 1.000002: 7 faults: \n\t 1 b (/x)\n\nwhat is this\n")
 	call(t, dir, nil, "fold", "bad.txt").want(t, 1, "x;b 7", "bad.txt:4")
+	call(t, dir, nil, "flamegraph", "bad.txt", "-o=bad.svg").want(t, 1, "bad.txt:4", "the rest was")
+	call(t, dir, nil, "profileDiff", "bad.txt", "p.txt", "-event=faults", "-o=diff.svg").want(t, 1, "bad.txt:4", "the rest was")
+	for _, name := range []string{"bad.svg", "diff.svg"} {
+		if svg := readText(t, filepath.Join(dir, name)); !strings.Contains(svg, "</svg>") {
+			t.Errorf("%s is no picture of the rest: %.200s", name, svg)
+		}
+	}
 }
 
 // A difference tells what grew by all that it calls, and what is gone.

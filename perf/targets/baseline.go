@@ -141,6 +141,7 @@ type compareOptions struct {
 	json           bool
 	remeasure      bool
 	budget         string
+	workloads      string
 }
 
 // commensurable says why now cannot be set against the baseline old: it is the run that the
@@ -162,8 +163,10 @@ func baselineCompare(ctx context.Context, name string, o compareOptions) error {
 	if o.remeasure {
 		return remeasured(ctx, name, o)
 	}
-	if o.budget != "" {
-		return bare(perf.Usagef("-budget is for -remeasure: without it nothing is measured"))
+	for flag, value := range map[string]string{"-budget": o.budget, "-workload": o.workloads} {
+		if value != "" {
+			return bare(perf.Usagef("%s is for -remeasure: without it nothing is measured", flag))
+		}
 	}
 	files, err := parseReports(o.report)
 	if err != nil {

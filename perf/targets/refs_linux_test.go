@@ -190,9 +190,11 @@ func TestRemeasure(t *testing.T) {
 	c.run(t, "benchmarks").want(t, 0)
 	c.call(t, "baseline:save", "main").want(t, 0)
 	c.run(t, "baseline:compare", "main", "-budget=60s").want(t, perf.ExitUsage, "-remeasure")
+	c.run(t, "baseline:compare", "main", "-workload=count").want(t, perf.ExitUsage, "-remeasure")
+	c.run(t, "baseline:compare", "main", "-remeasure", "-workload=none").want(t, perf.ExitUsage, "none")
 	c.git(t, "checkout", "--quiet", "slow")
 	c.run(t, "baseline:compare", "main", "-remeasure", "-gate", "-budget=60s").want(t, perf.ExitGate, "baseline main", "SLOWER")
-	c.run(t, "baseline:compare", "main", "-remeasure", "-budget=60s").want(t, 0, "SLOWER")
+	c.run(t, "baseline:compare", "main", "-remeasure", "-workload=count", "-budget=60s").want(t, 0, "SLOWER")
 }
 
 // TestCompareRefsInterrupted ends a comparison while it runs, by Ctrl-C and by a kill that

@@ -104,7 +104,7 @@ func remeasured(ctx context.Context, name string, o compareOptions) error {
 		return bare(fmt.Errorf("the baseline %s was made with changes that were not committed, so its commit %s does not make it: compare without -remeasure, or save a new one", name, short(old.Subject.Commit)))
 	}
 	pairs := pairOptions{budget: o.budget, report: o.report, json: o.json}
-	p, err := planRefs(ctx, refOptions{pairOptions: pairs, suiteOnly: true, policy: o.policy, missing: true}, old.Subject.Commit, experiment.WorktreeRef)
+	p, err := planRefs(ctx, refOptions{pairOptions: pairs, workloads: o.workloads, suiteOnly: true, policy: o.policy, missing: true}, old.Subject.Commit, experiment.WorktreeRef)
 	if err != nil {
 		return bare(err)
 	}

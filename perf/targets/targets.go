@@ -470,7 +470,7 @@ func (Baseline) Show(ctx context.Context, name string,
 // Examples:
 //
 //	go tool mage baseline:compare main -gate
-//	go tool mage baseline:compare main -remeasure
+//	go tool mage baseline:compare main -remeasure -workload='cli startup,self-test'
 //
 // Exit status: 0; 1 if nothing could be compared; with -gate 3 for SLOWER and 4 for
 // what the run did not measure (with -strict also for UNDECIDED).
@@ -483,13 +483,14 @@ func (Baseline) Compare(ctx context.Context, name string,
 	suite *string, /* of this suite, as import, and not of the subject's */
 	run *string, /* id of the run to compare; default the newest */
 	remeasure *bool, /* build the baseline's commit again and compare in pairs */
+	workload *string, /* with -remeasure: only these workloads, a comma list of unique prefixes */
 	budget *string, /* with -remeasure: time for the pairs of each workload; default 2m */
 	report *string, /* KIND=FILE,... writes reports: md, junit, json, bench, hyperfine, bencher, smaller, bigger */
 	json *bool, /* print the comparison as JSON to stdout, and nothing else there */
 ) error {
 	policy := experiment.Policy{Gate: is(gate), Strict: is(strict)}
 	return baselineCompare(ctx, name, compareOptions{
-		policy: policy, acrossMachines: is(acrossMachines), suite: str(suite), run: str(run), remeasure: is(remeasure), budget: str(budget), report: str(report), json: is(json),
+		policy: policy, acrossMachines: is(acrossMachines), suite: str(suite), run: str(run), remeasure: is(remeasure), workloads: str(workload), budget: str(budget), report: str(report), json: is(json),
 	})
 }
 

@@ -162,7 +162,10 @@ func scalingLaw(s perf.Scaling) string {
 // bestText words the level of the highest throughput.
 func bestText(s perf.Scaling) string {
 	if s.Best.Estimate == nil {
-		if s.Best.Low == nil {
+		switch {
+		case s.Confidence == 0:
+			return "by these few visits throughput never falls, but no interval bounds that"
+		case s.Best.Low == nil:
 			return "throughput never falls"
 		}
 		return fmt.Sprintf("throughput never falls, or not below %.0f in parallel", math.Floor(*s.Best.Low))

@@ -218,3 +218,20 @@ func TestScaleProgress(t *testing.T) {
 		}
 	}
 }
+
+// TestBestTextWithoutIntervals: an estimate that nothing bounds is not printed as a fact.
+func TestBestTextWithoutIntervals(t *testing.T) {
+	low := 40.0
+	for _, tt := range []struct {
+		s    perf.Scaling
+		want string
+	}{
+		{perf.Scaling{}, "by these few visits throughput never falls, but no interval bounds that"},
+		{perf.Scaling{Confidence: 0.95}, "throughput never falls"},
+		{perf.Scaling{Confidence: 0.95, Best: perf.Bounded{Low: &low}}, "throughput never falls, or not below 40 in parallel"},
+	} {
+		if got := bestText(tt.s); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}

@@ -53,6 +53,9 @@ type refPlan struct {
 	refs   [2]string
 	labels [2]string // what the reader is told that they are
 	commit [2]string
+	// layouts are the GOFLAGS of each build; none where there is one build of a side, which
+	// is linked as its user does.
+	layouts []string
 }
 
 // planRefs checks everything that can be checked before anything is built. A ref that is
@@ -78,6 +81,11 @@ func planRefs(ctx context.Context, o refOptions, older, newer string) (p refPlan
 	}
 	if p.repo, err = experiment.FindRepository(ctx, p.root); err != nil {
 		return p, err
+	}
+	if p.rebuilds > 1 {
+		if p.layouts, err = layouts(ctx, p.root, p.rebuilds); err != nil {
+			return p, err
+		}
 	}
 	for i, ref := range p.refs {
 		if p.commit[i], err = p.repo.Commit(ctx, ref); err != nil {
@@ -218,21 +226,20 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 		return nil, nil, errors.Join(failure(fmt.Errorf("%s: %w", side.ref, err)), tree.Remove())
 	}
 	for k := range p.rebuilds {
-		side.processes = append(side.processes, r.processes(ctx, side.name, k, p.rebuilds))
+		side.processes = append(side.processes, r.processes(ctx, side.name, k, p.layouts))
 	}
 	return side, tree, nil
 }
 
 // processes are those of one build of a side. A build that is not measured uses the
 // caches of its user, as everywhere: the go command finds what it keeps by its content.
-// Builds after the first are linked in another order of functions, where the linker can
+// Each of several builds is linked in another order of functions, where the linker can
 // do that: with one layout alone, its luck cannot be told from the code's merit.
-func (r *run) processes(ctx context.Context, side string, k, of int) experiment.Processes {
+func (r *run) processes(ctx context.Context, side string, k int, layouts []string) experiment.Processes {
 	work := r.space.Dir
 	env := slices.Clone(r.mark(ctx))
-	if of > 1 {
-		flags := strings.TrimSpace(os.Getenv("GOFLAGS") + fmt.Sprintf(" -ldflags=-randlayout=%d", k+1))
-		env = append(env, "GOFLAGS="+flags)
+	if k < len(layouts) {
+		env = append(env, "GOFLAGS="+layouts[k])
 	}
 	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", side, k)), Root: work, Logs: r.dir, Env: env}
 }

@@ -271,9 +271,9 @@ func (r *run) pairings(ctx context.Context, p refPlan, sides [2]*refSide, names,
 	}
 	switch {
 	case patterns == nil:
-		return groups, nil
+		return groups, p.checkAllowed(workloadNames(sides), nil)
 	case !p.hasBenchmarks():
-		return groups, noBenchmark(p, patterns, nil)
+		return groups, cmp.Or(noBenchmark(p, patterns, nil), p.checkAllowed(workloadNames(sides), patterns))
 	}
 	benchmarks, err := r.benchmarks(ctx, p, sides, aliases, patterns)
 	if len(benchmarks) > 0 {
@@ -401,7 +401,7 @@ func (r *run) benchmarks(ctx context.Context, p refPlan, sides [2]*refSide, alia
 	for _, pairing := range list {
 		names = append(names, pairing.Workload)
 	}
-	if err := noBenchmark(p, patterns, names); err != nil {
+	if err := cmp.Or(noBenchmark(p, patterns, names), p.checkAllowed(slices.Concat(workloadNames(sides), names), patterns)); err != nil {
 		return nil, err
 	}
 	for _, name := range fresh {
@@ -427,6 +427,31 @@ func noBenchmark(p refPlan, patterns, names []string) error {
 	for _, pattern := range patterns {
 		if pattern != "" && !slices.ContainsFunc(names, func(name string) bool { return begins(pattern, name) }) {
 			return failure(fmt.Errorf("%s begins the name of no Go benchmark in %s or %s, so nothing was compared", pattern, p.labels[0], p.labels[1]))
+		}
+	}
+	return nil
+}
+
+// workloadNames are the names of the workloads of either side.
+func workloadNames(sides [2]*refSide) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(sides[0].suite.Names(), sides[1].suite.Names()))))
+}
+
+// checkAllowed is the error about a name in -allowUnmeasured that is none of those of both
+// sides: it would allow nothing, and nobody would notice before it is needed. Benchmarks
+// that the patterns do not ask for were not looked for, so nothing is said of them.
+func (p refPlan) checkAllowed(names, patterns []string) error {
+	for _, item := range p.policy.AllowUnmeasured {
+		asked := slices.ContainsFunc(patterns, func(pattern string) bool { return begins(pattern, item) })
+		if strings.Contains(item, "Benchmark") && !asked {
+			continue
+		}
+		name, err := suite.Resolve("name in -allowUnmeasured", item, names)
+		if err == nil && name != item {
+			err = fmt.Errorf("-allowUnmeasured=%s: names are given as a whole here: did you mean %q?", item, name)
+		}
+		if err != nil {
+			return failure(err)
 		}
 	}
 	return nil

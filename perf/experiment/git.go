@@ -62,16 +62,34 @@ func Commit(ctx context.Context, dir string) (perf.Subject, []perf.Warning) {
 type Worktree struct{ Dir, Commit string }
 
 // FindCommit returns the hash of the commit that ref names in the repository at repo.
-// A ref that is not there is a usage error.
+// A ref that is not there is a usage error, and git's own failure, as in a damaged
+// repository, is none.
 func FindCommit(ctx context.Context, repo, ref string) (string, error) {
-	commit, err := git(ctx, repo, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
-	if _, failed := errors.AsType[*Failure](err); failed {
-		return "", perf.Usagef("there is no commit %q %w (fetch it, or name one that `git rev-parse` knows)", ref, err)
+	run, stdout, err := outputOf(ctx, gitCommand(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}"))
+	if _, failed := errors.AsType[*measure.Failure](err); failed {
+		err = &Failure{reasonFor(run, err, "")}
+		if run.ExitCode == noSuchRevision {
+			return "", noCommit(ref, run, err)
+		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("looking for the commit %q: %w", ref, err)
+		return "", fmt.Errorf("looking for the commit %q in %s: %w", ref, repo, err)
 	}
-	return commit, nil
+	return strings.TrimSpace(string(stdout)), nil
+}
+
+// noSuchRevision is the exit status of git rev-parse --verify --quiet for what is not
+// there (git-rev-parse(1)); its failures have 128.
+const noSuchRevision = 1
+
+// noCommit is the usage error about a ref that is not there, with what git says, if
+// anything: that it is a tree, or that the file of the ref is broken.
+func noCommit(ref string, run measure.Run, err error) error {
+	const advice = "fetch it, or name one that `git rev-parse` knows"
+	if len(run.Output) == 0 {
+		return perf.Usagef("there is no commit %q (%s)", ref, advice)
+	}
+	return perf.Usagef("there is no commit %q: %w (%s)", ref, err, advice)
 }
 
 // AddWorktree checks ref of the repository at repo out into dir, which must not

@@ -86,13 +86,13 @@ func BenchmarkPairedAdd(b *testing.B) {
 			for i := range earlier {
 				add(i)
 			}
-			p.diffs, p.limits = slices.Grow(p.diffs, 1<<20), slices.Grow(p.limits, 1<<20)
+			p.diffs, p.scales = slices.Grow(p.diffs, 1<<20), slices.Grow(p.scales, 1<<20)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				add(i)
 				p.Verdict()
 				if len(p.diffs) == cap(p.diffs) { // as many as there were: memory is not measured
-					p.diffs, p.limits = p.diffs[:earlier], p.limits[:earlier]
+					p.diffs, p.scales = p.diffs[:earlier], p.scales[:earlier]
 				}
 			}
 		})

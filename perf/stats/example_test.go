@@ -93,7 +93,7 @@ func ExamplePaired() {
 		}
 	}
 	fmt.Println(p.Comparison(perf.CPU).Reason)
-	// Output: SLOWER after 10 pairs: 1.050 times as long (1.045 to 1.055)
+	// Output: SLOWER after 10 pairs: 1.050 times as long (1.044 to 1.056)
 }
 
 func ExampleEBH() {

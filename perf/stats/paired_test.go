@@ -12,28 +12,29 @@ import (
 )
 
 // TestBetsAreFair checks the property that everything rests on: for any size of the
-// difference and any limit, the two signs of it multiply each component by factors
+// difference and any scale, the two signs of it multiply each component by factors
 // that are 1 on average, and by more the larger the difference is.
 func TestBetsAreFair(t *testing.T) {
 	r := seeded(40)
 	for range 2000 {
-		x, limit := math.Exp(3*r.NormFloat64()), float64(r.IntN(2))*math.Exp(3*r.NormFloat64())
+		x := math.Exp(3 * r.NormFloat64())
+		by := scale{limit: float64(r.IntN(2)) * math.Exp(3*r.NormFloat64()), middle: float64(r.IntN(2)) * math.Exp(3*r.NormFloat64())}
 		up, down, more := newWager(), newWager(), newWager()
 		start := up
-		up.bet(x, limit)
-		down.bet(-x, limit)
-		more.bet(x*1.1, limit)
+		up.bet(x, by)
+		down.bet(-x, by)
+		more.bet(x*1.1, by)
 		for k := range start.stake {
 			if mean := (up.stake[k] + down.stake[k]) / 2 / start.stake[k]; math.Abs(mean-1) > 1e-12 {
-				t.Fatalf("x %v, limit %v, component %d: mean factor %v, want 1", x, limit, k, mean)
+				t.Fatalf("x %v, scale %+v, component %d: mean factor %v, want 1", x, by, k, mean)
 			}
 			if more.stake[k] < up.stake[k] {
-				t.Fatalf("x %v, limit %v, component %d: a larger difference wins less", x, limit, k)
+				t.Fatalf("x %v, scale %+v, component %d: a larger difference wins less", x, by, k)
 			}
 		}
 	}
 	w := newWager()
-	w.bet(0, 1)
+	w.bet(0, scale{1, 1})
 	if w != newWager() {
 		t.Error("a tie moved the stakes")
 	}
@@ -106,11 +107,11 @@ func TestWagerLongRun(t *testing.T) {
 		}
 		one := newWager()
 		before := one.stake
-		one.bet(x, 0)
+		one.bet(x, scale{})
 		for k := range exact {
 			exact[k].Mul(exact[k], big.NewFloat(one.stake[k]/before[k]))
 		}
-		w.bet(x, 0)
+		w.bet(x, scale{})
 		peak = max(peak, sum())
 		if i%100 != 0 {
 			continue
@@ -127,22 +128,25 @@ func TestWagerLongRun(t *testing.T) {
 	}
 }
 
-// TestSpread checks the running spread against a sort of the last values.
-func TestSpread(t *testing.T) {
-	r, s := seeded(41), spread{}
+// TestWindow checks the running spread and median against a sort of the last values.
+func TestWindow(t *testing.T) {
+	r, w := seeded(41), window{}
 	var all perf.Sample
 	for i := range 500 {
-		window := all[max(0, len(all)-spreadWindow):]
-		want := 0.0
-		if len(window) > 1 {
-			want = (Quantile(window, 0.9) - Quantile(window, 0.1)) / 2
+		last := all[max(0, len(all)-windowSize):]
+		spread, middle := 0.0, 0.0
+		if len(last) > 1 {
+			spread = (Quantile(last, 0.9) - Quantile(last, 0.1)) / 2
 		}
-		if got := s.value(); math.Abs(got-want) > 1e-12 {
-			t.Fatalf("after %d values: %v, want %v", i, got, want)
+		if len(last) > 0 {
+			middle = Median(last)
+		}
+		if math.Abs(w.spread()-spread) > 1e-12 || w.middle() != middle {
+			t.Fatalf("after %d values: spread %v and median %v, want %v and %v", i, w.spread(), w.middle(), spread, middle)
 		}
 		v := math.Floor(10 * r.NormFloat64()) // with ties
 		all = append(all, v)
-		s.add(v)
+		w.add(v)
 	}
 }
 
@@ -242,8 +246,8 @@ func TestPairedIntervalAgrees(t *testing.T) {
 func (p *Paired) peakAt(theta float64) float64 {
 	above, below := newWager(), newWager()
 	for i, d := range p.diffs {
-		above.bet(d-theta, p.limits[i])
-		below.bet(theta-d, p.limits[i])
+		above.bet(d-theta, p.scales[i])
+		below.bet(theta-d, p.scales[i])
 	}
 	return max(above.peak(), below.peak())
 }

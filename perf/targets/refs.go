@@ -53,6 +53,9 @@ type refPlan struct {
 	refs   [2]string
 	labels [2]string // what the reader is told that they are
 	commit [2]string
+	// layouts are the GOFLAGS of each build; none where there is one build of a side, which
+	// is linked as its user does.
+	layouts []string
 }
 
 // planRefs checks everything that can be checked before anything is built. A ref that is
@@ -78,6 +81,11 @@ func planRefs(ctx context.Context, o refOptions, older, newer string) (p refPlan
 	}
 	if p.repo, err = experiment.FindRepository(ctx, p.root); err != nil {
 		return p, err
+	}
+	if p.rebuilds > 1 {
+		if p.layouts, err = layouts(ctx, p.root, p.rebuilds); err != nil {
+			return p, err
+		}
 	}
 	for i, ref := range p.refs {
 		if p.commit[i], err = p.repo.Commit(ctx, ref); err != nil {
@@ -218,21 +226,20 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 		return nil, nil, errors.Join(failure(fmt.Errorf("%s: %w", side.ref, err)), tree.Remove())
 	}
 	for k := range p.rebuilds {
-		side.processes = append(side.processes, r.processes(ctx, side.name, k, p.rebuilds))
+		side.processes = append(side.processes, r.processes(ctx, side.name, k, p.layouts))
 	}
 	return side, tree, nil
 }
 
 // processes are those of one build of a side. A build that is not measured uses the
 // caches of its user, as everywhere: the go command finds what it keeps by its content.
-// Builds after the first are linked in another order of functions, where the linker can
+// Each of several builds is linked in another order of functions, where the linker can
 // do that: with one layout alone, its luck cannot be told from the code's merit.
-func (r *run) processes(ctx context.Context, side string, k, of int) experiment.Processes {
+func (r *run) processes(ctx context.Context, side string, k int, layouts []string) experiment.Processes {
 	work := r.space.Dir
 	env := slices.Clone(r.mark(ctx))
-	if of > 1 {
-		flags := strings.TrimSpace(os.Getenv("GOFLAGS") + fmt.Sprintf(" -ldflags=-randlayout=%d", k+1))
-		env = append(env, "GOFLAGS="+flags)
+	if k < len(layouts) {
+		env = append(env, "GOFLAGS="+layouts[k])
 	}
 	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", side, k)), Root: work, Logs: r.dir, Env: env}
 }
@@ -264,9 +271,9 @@ func (r *run) pairings(ctx context.Context, p refPlan, sides [2]*refSide, names,
 	}
 	switch {
 	case patterns == nil:
-		return groups, nil
+		return groups, p.checkAllowed(workloadNames(sides), nil)
 	case !p.hasBenchmarks():
-		return groups, noBenchmark(p, patterns, nil)
+		return groups, cmp.Or(noBenchmark(p, patterns, nil), p.checkAllowed(workloadNames(sides), patterns))
 	}
 	benchmarks, err := r.benchmarks(ctx, p, sides, aliases, patterns)
 	if len(benchmarks) > 0 {
@@ -394,7 +401,7 @@ func (r *run) benchmarks(ctx context.Context, p refPlan, sides [2]*refSide, alia
 	for _, pairing := range list {
 		names = append(names, pairing.Workload)
 	}
-	if err := noBenchmark(p, patterns, names); err != nil {
+	if err := cmp.Or(noBenchmark(p, patterns, names), p.checkAllowed(slices.Concat(workloadNames(sides), names), patterns)); err != nil {
 		return nil, err
 	}
 	for _, name := range fresh {
@@ -420,6 +427,31 @@ func noBenchmark(p refPlan, patterns, names []string) error {
 	for _, pattern := range patterns {
 		if pattern != "" && !slices.ContainsFunc(names, func(name string) bool { return begins(pattern, name) }) {
 			return failure(fmt.Errorf("%s begins the name of no Go benchmark in %s or %s, so nothing was compared", pattern, p.labels[0], p.labels[1]))
+		}
+	}
+	return nil
+}
+
+// workloadNames are the names of the workloads of either side.
+func workloadNames(sides [2]*refSide) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(sides[0].suite.Names(), sides[1].suite.Names()))))
+}
+
+// checkAllowed is the error about a name in -allowUnmeasured that is none of those of both
+// sides: it would allow nothing, and nobody would notice before it is needed. Benchmarks
+// that the patterns do not ask for were not looked for, so nothing is said of them.
+func (p refPlan) checkAllowed(names, patterns []string) error {
+	for _, item := range p.policy.AllowUnmeasured {
+		asked := slices.ContainsFunc(patterns, func(pattern string) bool { return begins(pattern, item) })
+		if strings.Contains(item, "Benchmark") && !asked {
+			continue
+		}
+		name, err := suite.Resolve("name in -allowUnmeasured", item, names)
+		if err == nil && name != item {
+			err = fmt.Errorf("-allowUnmeasured=%s: names are given as a whole here: did you mean %q?", item, name)
+		}
+		if err != nil {
+			return failure(err)
 		}
 	}
 	return nil

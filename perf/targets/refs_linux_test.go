@@ -1,6 +1,7 @@
 package targets_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -163,6 +164,8 @@ func TestRegressions(t *testing.T) {
 	c.git(t, "checkout", "--quiet", "-b", "branch", "same")
 	c.run(t, "regressions", "-base=fast", "-budget=60s", "-minEffect=10%").want(t, 0, "NO CHANGE")
 	c.run(t, "regressions", "-base=nowhere").want(t, perf.ExitFailure, "git fetch origin nowhere")
+	c.run(t, "regressions", "-base=fast", "-workload=count", "-allowUnmeasured=cuont").want(t, perf.ExitFailure, `unknown name in -allowUnmeasured "cuont"`, `did you mean "count"?`, "build, count")
+	c.run(t, "regressions", "-base=fast", "-workload=count", "-allowUnmeasured=cou").want(t, perf.ExitFailure, `did you mean "count"?`)
 	shallow := c
 	shallow.dir = filepath.Join(t.TempDir(), "clone")
 	c.git(t, "clone", "--quiet", "--depth=1", "file://"+c.dir, shallow.dir)
@@ -182,6 +185,26 @@ func TestRegressionsOfABenchmarkThatIsGone(t *testing.T) {
 	args := []string{"regressions", "-base=with", "-budget=60s", "-minEffect=10%"}
 	c.run(t, args...).want(t, perf.ExitUnjudged, "NOT MEASURED", "BenchmarkX")
 	c.run(t, append(args, "-allowUnmeasured=BenchmarkX")...).want(t, 0)
+	c.run(t, append(args, "-allowUnmeasured=BenchmarkX,BenchmarkY")...).want(t, perf.ExitFailure, `unknown name in -allowUnmeasured "BenchmarkY"`, "BenchmarkX")
+	// A benchmark that is not asked for is not looked for.
+	c.run(t, append(args, "-workload=count", "-allowUnmeasured=BenchmarkY")...).want(t, 0)
+}
+
+// TestRegressionsOfADamagedRepository: a branch that git cannot read is there, so that it
+// helps nobody to fetch it.
+func TestRegressionsOfADamagedRepository(t *testing.T) {
+	c := newCounter(t)
+	c.git(t, "checkout", "--quiet", "-b", "branch", "same")
+	commit := strings.TrimSpace(c.git(t, "rev-parse", "main"))
+	object := filepath.Join(c.dir, ".git", "objects", commit[:2], commit[2:])
+	if err := errors.Join(os.Chmod(object, 0o600), os.WriteFile(object, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	o := c.call(t, "regressions")
+	o.want(t, perf.ExitFailure, `looking for the commit "main"`, "is corrupt")
+	if strings.Contains(o.stderr, "there is no main") {
+		t.Errorf("the branch is there, and git cannot read it:\n%s", o.stderr)
+	}
 }
 
 func TestRemeasure(t *testing.T) {

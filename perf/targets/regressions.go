@@ -72,9 +72,11 @@ func baseBranch(ctx context.Context, repo experiment.Repository, base string) (s
 		}
 	}
 	for _, c := range candidates {
-		if _, err := repo.Commit(ctx, c); err == nil {
+		_, err := repo.Commit(ctx, c)
+		if err == nil {
 			return c, nil
-		} else if ctx.Err() != nil {
+		}
+		if perf.ExitStatus(err) != perf.ExitUsage { // git failed, or was ended: nothing is known of the branch
 			return "", err
 		}
 	}

@@ -71,7 +71,7 @@ var full = floors{alarm: 0.01, power: 0.95, rivals: 1.1}
 // Broken lists the floors that the table breaks, a sentence each: alarms without an
 // effect and "no change" with one of 2 %, at most 1 %; "no change" without an effect
 // and SLOWER with 2 %, at least 95 % where the scenario is not weak; mean runs with
-// either at most 1.1 times those of group-sequential Wilcoxon. They are meant for a
+// each effect at most 1.1 times those of group-sequential Wilcoxon. They are meant for a
 // table of [FullTrials]; a small one breaks them by chance.
 func (t *Table) Broken() []string { return t.broken(full) }
 
@@ -87,7 +87,7 @@ func (t *Table) broken(f floors) []string {
 		check(none.alarms() <= f.alarm, "A/A alarms in %.2f %%, at most %.2f", 100*none.alarms(), 100*f.alarm)
 		check(r.Ever.alarms() <= f.alarm, "A/A alarms at some time in %.2f %%, at most %.2f", 100*r.Ever.alarms(), 100*f.alarm)
 		check(some.share(some.Same) <= f.alarm, "no change at +2 %% in %.2f %%, at most %.2f", 100*some.share(some.Same), 100*f.alarm)
-		for k, effect := range effects[:2] {
+		for k, effect := range effects {
 			e, g := r.Engine[k].Runs, r.Rival[k].Runs
 			check(e <= f.rivals*g, "%.1f runs at +%.0f %%, at most %.2f times %.1f", e, 100*effect, f.rivals, g)
 		}

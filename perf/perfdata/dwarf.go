@@ -18,9 +18,8 @@ import (
 type dwarfData struct {
 	info, abbrev, str, lineStr, line, ranges, rnglists, addr, strOffsets *dwarfSection
 
-	units []*dwarfUnit // by offset
-	spans spans        // which unit an address belongs to
-	alt   *dwarfData   // what several files share (dwz(1)); nil: nothing
+	dwarfUnits
+	alt *dwarfData // what several files share (dwz(1)); nil: nothing
 
 	// budget is what may still be spent, see spend; room what may still be kept, see keep.
 	budget, room atomic.Int64
@@ -109,21 +108,8 @@ func newDWARF(open func(name string) *dwarfSection) (*dwarfData, error) {
 	}
 	d.budget.Store(int64(budgetFactor*min(total, maxSection) + budgetLeast))
 	d.room.Store(int64(roomFactor*min(total, maxSection) + roomLeast))
-	err := d.findUnits()
-	return d, errors.Join(err, d.findAddresses(open("aranges")))
-}
-
-// findUnits reads the headers of all units.
-func (d *dwarfData) findUnits() error {
-	for offset := uint64(0); offset < d.info.size; {
-		u, err := d.readHeader(offset)
-		if err != nil {
-			return err // where the next one begins is not known
-		}
-		d.units = append(d.units, u)
-		offset = u.end
-	}
-	return nil
+	d.aranges = open("aranges")
+	return d, d.openUnits()
 }
 
 // The kinds of units (DWARF 5, section 7.5.1).
@@ -176,112 +162,6 @@ func (d *dwarfData) readHeader(offset uint64) (*dwarfUnit, error) {
 		return nil, d.info.errorf(offset, "the header of a unit makes no sense: addresses of %d bytes", a)
 	}
 	return u, nil
-}
-
-// findAddresses finds out which addresses the units cover: from .debug_aranges, or, for
-// those that it leaves out, from their roots.
-func (d *dwarfData) findAddresses(aranges *dwarfSection) error {
-	list, listed, err := d.readAranges(aranges)
-	var rest []int
-	for i, u := range d.units {
-		if u.code && !u.bad && !listed[i] {
-			rest = append(rest, i)
-		}
-	}
-	parts := make([][]span, len(rest))
-	errs := make([]error, len(rest))
-	inParallel(len(rest), func(i int) {
-		u := d.units[rest[i]]
-		if errs[i] = u.readRoot(); errs[i] == nil {
-			parts[i], errs[i] = u.rangesOf(&u.root, int32(rest[i]), nil)
-		}
-	})
-	for _, p := range parts {
-		list = append(list, p...)
-	}
-	d.spans = newSpans(list)
-	for _, e := range errs {
-		if e != nil {
-			return errors.Join(err, e) // one of perhaps thousands
-		}
-	}
-	return err
-}
-
-// readAranges reads .debug_aranges (DWARF 5, section 6.1.2).
-func (d *dwarfData) readAranges(s *dwarfSection) (list []span, listed map[int]bool, err error) {
-	listed = map[int]bool{}
-	if s.size == 0 {
-		return nil, listed, nil
-	}
-	data, err := s.read(0, s.size)
-	if err != nil {
-		return nil, listed, err
-	}
-	for begin := 0; begin < len(data); {
-		b := &dwarfBuffer{data: data, pos: begin}
-		n, offsetSize := b.length()
-		if b.short || n > uint64(len(data)-b.pos) {
-			return list, listed, s.errorf(uint64(begin), "a set of %#x bytes does not lie in a section of %#x", n, s.size)
-		}
-		end := b.pos + int(n)
-		b.data = data[:end]
-		version, unit := b.uint(2), b.uint(offsetSize)
-		address, segment := int(b.u8()), b.u8()
-		i, ok := d.unitAt(unit)
-		if version != 2 || (address != 4 && address != 8) || segment != 0 || !ok || d.units[i].offset != unit {
-			begin = end // perhaps of a version to come: the root says it too
-			continue
-		}
-		// Pairs are aligned to their size from the begin of the set.
-		pair := 2 * address
-		b.skip(uint64((pair - (b.pos-begin)%pair) % pair))
-		for len(b.data)-b.pos >= pair {
-			low, size := b.uint(address), b.uint(address)
-			if low == 0 && size == 0 {
-				break
-			}
-			listed[i] = true
-			if realRange(low, low+size) {
-				list = append(list, span{low: low, high: low + size, value: int32(i)})
-			}
-		}
-		begin = end
-	}
-	return list, listed, nil
-}
-
-// realRange tells code from what the linker has thrown away: that is left at address zero,
-// or one, or the highest ones.
-func realRange(low, high uint64) bool { return low > 1 && high > low }
-
-// unitAt finds the unit that an offset in .debug_info lies in.
-func (d *dwarfData) unitAt(offset uint64) (int, bool) {
-	i, exact := slices.BinarySearchFunc(d.units, offset, func(u *dwarfUnit, offset uint64) int {
-		switch {
-		case u.offset < offset:
-			return -1
-		case u.offset > offset:
-			return 1
-		}
-		return 0
-	})
-	if !exact {
-		i--
-	}
-	if i < 0 || offset >= d.units[i].end {
-		return 0, false
-	}
-	return i, true
-}
-
-// unitOf finds the unit that an address belongs to; nil: none.
-func (d *dwarfData) unitOf(addr uint64) *dwarfUnit {
-	i, ok := d.spans.find(addr)
-	if !ok {
-		return nil
-	}
-	return d.units[i]
 }
 
 // fault keeps an error that an address has met.

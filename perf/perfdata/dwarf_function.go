@@ -52,8 +52,12 @@ func (u *dwarfUnit) withBytes(begin, end uint64, f func(b *dwarfBuffer) error) e
 	if err := u.data.spend(end - begin); err != nil {
 		return err
 	}
-	if s.data != nil {
-		return f(&dwarfBuffer{data: s.data[begin:end]})
+	if s.inMemory() {
+		data, err := s.memory(end)
+		if err != nil {
+			return err
+		}
+		return f(&dwarfBuffer{data: data[begin:end]})
 	}
 	p := unitBytes.Get().(*[]byte)
 	defer unitBytes.Put(p)
@@ -70,13 +74,13 @@ func (u *dwarfUnit) withBytes(begin, end uint64, f func(b *dwarfBuffer) error) e
 
 // function finds the function around an address. First those are searched that lie in no
 // other function, which are most; what is nested is read only when an address is in none.
-func (u *dwarfUnit) function(addr uint64) *dwarfFunction {
-	u.functionsOnce.Do(func() { u.functions = u.readFunctions(false) })
-	if f := u.functions.find(addr); f != nil {
+func (c *unitContent) function(addr uint64) *dwarfFunction {
+	c.functionsOnce.Do(func() { c.functions = c.unit.readFunctions(false) })
+	if f := c.functions.find(addr); f != nil {
 		return f
 	}
-	u.deepOnce.Do(func() { u.deep = u.readFunctions(true) })
-	return u.deep.find(addr)
+	c.deepOnce.Do(func() { c.deep = c.unit.readFunctions(true) })
+	return c.deep.find(addr)
 }
 
 func (l *dwarfFunctions) find(addr uint64) *dwarfFunction {
@@ -159,7 +163,7 @@ func (w *functionWalk) walk(b *dwarfBuffer) error {
 }
 
 // holdsFunctions names what functions with code may stand in, but functions.
-func holdsFunctions(tag uint64) bool {
+func holdsFunctions(tag uint32) bool {
 	switch tag {
 	case tagCompileUnit, tagPartialUnit, tagSkeletonUnit, tagNamespace, tagModule:
 		return true
@@ -290,7 +294,7 @@ func (w *inlineWalk) walk(b *dwarfBuffer) error {
 }
 
 // holdsCopies names what functions are copied into, but functions.
-func holdsCopies(tag uint64) bool {
+func holdsCopies(tag uint32) bool {
 	switch tag {
 	case tagLexicalBlock, tagTryBlock, tagCatchBlock, tagWithStatement:
 		return true

@@ -59,18 +59,19 @@ type lineSequence struct{ begin, end int }
 const markEvery = 16
 
 // lineTable reads the unit's table of lines. A unit without one has an empty table.
-func (u *dwarfUnit) lineTable() *lineTable {
-	u.lineOnce.Do(func() {
-		u.lines = &lineTable{unit: u, paths: map[uint64]string{}}
+func (c *unitContent) lineTable() *lineTable {
+	c.lineOnce.Do(func() {
+		u := c.unit
+		c.lines = &lineTable{unit: u, paths: map[uint64]string{}}
 		if u.bases.lines.form == 0 {
 			return
 		}
-		if err := u.lines.read(u.bases.lines.n); err != nil {
+		if err := c.lines.read(u.bases.lines.n); err != nil {
 			u.data.fault(err)
 		}
-		u.lines.run()
+		c.lines.run()
 	})
-	return u.lines
+	return c.lines
 }
 
 // read reads the header of a table (DWARF 5, section 6.2.4).

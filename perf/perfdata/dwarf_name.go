@@ -39,11 +39,10 @@ func (d *dwarfData) readName(offset uint64) (dwarfName, error) {
 	var e dwarfEntry
 	at, next := d, offset
 	for range maxHops {
-		i, ok := at.unitAt(next)
+		u, _, ok := at.unitAt(next)
 		if !ok {
 			return out, at.info.errorf(next, "there is no unit, but the function at %#x refers to it", offset)
 		}
-		u := at.units[i]
 		if err := u.readRoot(); err != nil {
 			return out, err
 		}
@@ -99,10 +98,11 @@ func (d *dwarfData) frames(addr uint64, into []Frame) []Frame {
 		d.fault(err)
 		return into
 	}
-	lines := u.lineTable()
+	content := u.content()
+	lines := content.lineTable()
 	here := Frame{}
 	here.File, here.Line = lines.find(addr)
-	f := u.function(addr)
+	f := content.function(addr)
 	if f == nil {
 		if here.File == "" {
 			return into

@@ -16,7 +16,8 @@ import (
 type dwarfSection struct {
 	path, name string
 	size       uint64
-	data       []byte // the content, where it was compressed
+	data       []byte  // the content, where it is in memory
+	packed     *packed // the content, where it is compressed
 	file       io.ReaderAt
 	offset     int64 // of the section in the file
 	windows    [windowCount]atomic.Pointer[window]
@@ -46,11 +47,15 @@ func openDWARFSection(o *object, name string) (*dwarfSection, error) {
 		return d, nil
 	}
 	if s.Flags&elf.SHF_COMPRESSED != 0 {
-		data, err := o.sectionData(s)
+		raw, err := o.rawSection(s)
+		if err == nil {
+			d.packed, err = openPacked(raw, s.FileSize, o.elf.Class, o.elf.ByteOrder)
+		}
 		if err != nil {
+			d.packed = nil
 			return d, fmt.Errorf("%s: section %s: %w", o.path, name, err)
 		}
-		d.data, d.size = data, uint64(len(data))
+		d.size = d.packed.size
 		return d, nil
 	}
 	size := uint64(o.file.Size())
@@ -80,11 +85,27 @@ func (d *dwarfSection) openOld(o *object, name string) error {
 	today := make([]byte, 24, 24+len(raw)-head)
 	o.elf.ByteOrder.PutUint32(today, uint32(elf.COMPRESS_ZLIB))
 	o.elf.ByteOrder.PutUint64(today[8:], binary.BigEndian.Uint64(raw[4:]))
-	if d.data, err = decompress(append(today, raw[head:]...), elf.ELFCLASS64, o.elf.ByteOrder); err != nil {
+	today = append(today, raw[head:]...)
+	if d.data, err = decompress(bytes.NewReader(today), uint64(len(today)), elf.ELFCLASS64, o.elf.ByteOrder); err != nil {
 		return fmt.Errorf("%s: section %s: %w", o.path, name, err)
 	}
 	d.size = uint64(len(d.data))
 	return nil
+}
+
+// inMemory reports whether parts of the section can be had without a copy, by memory.
+func (d *dwarfSection) inMemory() bool { return d.data != nil || d.packed != nil }
+
+// memory returns the begin of the section up to an end, or more of it.
+func (d *dwarfSection) memory(end uint64) ([]byte, error) {
+	if d.packed == nil {
+		return d.data, nil
+	}
+	data, err := d.packed.upTo(end)
+	if err != nil {
+		return nil, fmt.Errorf("%s: section %s: %w", d.path, d.name, err)
+	}
+	return data, nil
 }
 
 // errorf is an error at an offset of the section.
@@ -97,8 +118,15 @@ func (d *dwarfSection) read(offset, n uint64) ([]byte, error) {
 	if offset > d.size || n > d.size-offset {
 		return nil, d.errorf(offset, "%d bytes do not lie in a section of %d", n, d.size)
 	}
-	if d.data != nil || n == 0 {
-		return d.data[min(offset, uint64(len(d.data))):][:n], nil
+	if n == 0 {
+		return nil, nil
+	}
+	if d.inMemory() {
+		data, err := d.memory(offset + n)
+		if err != nil {
+			return nil, err
+		}
+		return data[offset:][:n], nil
 	}
 	if first := offset / windowSize; (offset+n-1)/windowSize == first {
 		w, err := d.window(first)
@@ -117,12 +145,15 @@ func (d *dwarfSection) readInto(out []byte, offset uint64) error {
 	if offset > d.size || n > d.size-offset {
 		return d.errorf(offset, "%d bytes do not lie in a section of %d", n, d.size)
 	}
-	if d.data != nil {
-		copy(out, d.data[offset:])
-		return nil
-	}
 	if n == 0 {
 		return nil
+	}
+	if d.inMemory() {
+		data, err := d.memory(offset + n)
+		if err == nil {
+			copy(out, data[offset:])
+		}
+		return err
 	}
 	if got, err := d.file.ReadAt(out, d.offset+int64(offset)); got < len(out) {
 		return d.errorf(offset, "reading %d bytes: %w", n, err)

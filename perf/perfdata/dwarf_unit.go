@@ -20,11 +20,38 @@ type dwarfUnit struct {
 	bases    dwarfBases
 	abbrevs  *abbreviations
 
+	mu   sync.Mutex
+	read *unitContent // nil: nothing yet, or it was forgotten
+}
+
+// A unitContent is what was read of the functions and the lines of a unit: about as much as
+// its part of the file. It is safe for concurrent use.
+type unitContent struct {
+	unit *dwarfUnit
+
 	functionsOnce, deepOnce sync.Once
 	functions, deep         *dwarfFunctions
 
 	lineOnce sync.Once
 	lines    *lineTable
+}
+
+// content is what the unit holds, of which a part is read when it is asked for.
+func (u *dwarfUnit) content() *unitContent {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.read == nil {
+		u.read = &unitContent{unit: u}
+	}
+	return u.read
+}
+
+// forget gives up what was read of the unit's functions and lines. Who asks again reads it
+// again.
+func (u *dwarfUnit) forget() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.read = nil
 }
 
 // dwarfBases are what only the root of a unit says, and much else is relative to.

@@ -63,15 +63,13 @@ func (c *collector) namesInObject(s *symbols, sites []int32, n *names) {
 		for i, id := range sites {
 			addresses[i] = c.stacks.sites[id].address
 		}
-		s.prepare(addresses) // most addresses are often of one program
+		for i, frames := range s.framesOf(addresses) {
+			n.bySite[sites[i]] = frames
+		}
+		return
 	}
 	for _, id := range sites {
-		address := c.stacks.sites[id].address
-		if !c.options.NoInlined {
-			n.bySite[id] = s.frames(address, nil)
-			continue
-		}
-		if name, _, ok := s.lookup(address); ok {
+		if name, _, ok := s.lookup(c.stacks.sites[id].address); ok {
 			n.bySite[id] = []Frame{{Name: s.demangled(name), Symbol: name}}
 		}
 	}

@@ -1,7 +1,6 @@
 package perfdata
 
 import (
-	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -9,10 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
-
-	"github.com/klauspost/compress/zlib"
-	"github.com/klauspost/compress/zstd"
 )
 
 // A File is a symbol file that has been opened for reading.
@@ -109,82 +104,32 @@ func (o *object) section(name string) (data []byte, address uint64, err error) {
 }
 
 func (o *object) sectionData(s *elf.Section) ([]byte, error) {
+	raw, err := o.rawSection(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.Flags&elf.SHF_COMPRESSED != 0 {
+		return decompress(raw, s.FileSize, o.elf.Class, o.elf.ByteOrder)
+	}
+	data := make([]byte, s.FileSize)
+	_, err = io.ReadFull(raw, data)
+	return data, err
+}
+
+// rawSection is a section as it stands in the file.
+func (o *object) rawSection(s *elf.Section) (io.Reader, error) {
 	size := o.file.Size()
 	if s.Offset > uint64(size) || s.FileSize > uint64(size)-s.Offset {
 		return nil, fmt.Errorf("offset %#x and size %#x lie outside of the file of %d bytes", s.Offset, s.FileSize, size)
 	}
-	raw := make([]byte, s.FileSize)
-	if _, err := o.file.ReadAt(raw, int64(s.Offset)); err != nil {
+	return io.NewSectionReader(o.file, int64(s.Offset), int64(s.FileSize)), nil
+}
+
+// decompress undoes SHF_COMPRESSED.
+func decompress(raw io.Reader, n uint64, class elf.Class, order binary.ByteOrder) ([]byte, error) {
+	p, err := openPacked(raw, n, class, order)
+	if err != nil {
 		return nil, err
 	}
-	if s.Flags&elf.SHF_COMPRESSED == 0 {
-		return raw, nil
-	}
-	return decompress(raw, o.elf.Class, o.elf.ByteOrder)
-}
-
-// decompress undoes SHF_COMPRESSED (ELF gABI, "Section compression").
-func decompress(raw []byte, class elf.Class, order binary.ByteOrder) ([]byte, error) {
-	var kind uint32
-	var size uint64
-	header := 24
-	if class == elf.ELFCLASS32 {
-		header = 12
-	}
-	if len(raw) < header {
-		return nil, errors.New("the header of the compressed section is cut off")
-	}
-	kind = order.Uint32(raw)
-	if class == elf.ELFCLASS32 {
-		size = uint64(order.Uint32(raw[4:]))
-	} else {
-		size = order.Uint64(raw[8:])
-	}
-	if most := min(maxSection, maxInflation*uint64(len(raw))); size > most {
-		return nil, fmt.Errorf("says that %d bytes become %d uncompressed, more than the %d that are read", len(raw), size, most)
-	}
-	var in io.Reader
-	switch elf.CompressionType(kind) {
-	case elf.COMPRESS_ZLIB:
-		z, err := zlib.NewReader(bytes.NewReader(raw[header:]))
-		if err != nil {
-			return nil, err
-		}
-		in = z
-	case elf.COMPRESS_ZSTD:
-		z, err := zstd.NewReader(bytes.NewReader(raw[header:]), zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		defer z.Close()
-		in = z
-	default:
-		return nil, fmt.Errorf("is compressed in a way (%d) that is not known", kind)
-	}
-	return inflateAll(in, size, uint64(len(raw)))
-}
-
-// maxInflation bounds how many times its compressed size a section may have. Debug
-// information becomes three to five times as large, and sections of repeated names forty.
-const maxInflation = 128
-
-// inflateAll reads what shall have so many bytes. At first there is room for as many as
-// sections usually have: a size that is a lie takes no memory.
-func inflateAll(in io.Reader, size, compressed uint64) ([]byte, error) {
-	out := make([]byte, 0, min(size, 8*compressed))
-	for {
-		n, err := io.ReadFull(in, out[len(out):cap(out)])
-		out = out[:len(out)+n]
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, err
-		}
-		if err != nil || uint64(len(out)) >= size {
-			break
-		}
-		out = slices.Grow(out, int(min(uint64(len(out)), size-uint64(len(out)))))
-	}
-	if uint64(len(out)) != size {
-		return nil, fmt.Errorf("has %d bytes uncompressed, not the %d that it says", len(out), size)
-	}
-	return out, nil
+	return p.upTo(p.size)
 }

@@ -1,9 +1,10 @@
 package perfdata
 
 import (
+	"debug/elf"
 	"errors"
-	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -21,6 +22,8 @@ type symbols struct {
 	table     *symbolTable
 	dwarfOnce sync.Once
 	dwarf     *dwarfData // nil: none
+	stubsOnce sync.Once
+	stubs     spans // of what the linker has made
 	goOnce    sync.Once
 	gotab     *goTable // nil: none
 
@@ -129,7 +132,7 @@ func (s *symbols) lookup(addr uint64) (name string, start uint64, ok bool) {
 // passes the one before.
 func (s *symbols) frames(addr uint64, into []Frame) []Frame {
 	before := len(into)
-	if d := s.debugInfo(); d != nil {
+	if d := s.debugInfo(); d != nil && !s.inStubs(addr) {
 		into = d.frames(addr, into)
 	}
 	if t := s.goSymbols(); t != nil && len(into) == before {
@@ -185,6 +188,22 @@ func (s *symbols) debugInfo() *dwarfData {
 	return s.dwarf
 }
 
+// inStubs reports whether an address lies in what the linker has made, of which debug
+// information does not tell: it need not be looked through for it.
+func (s *symbols) inStubs(addr uint64) bool {
+	s.stubsOnce.Do(func() {
+		var list []span
+		for _, x := range s.object.elf.Sections {
+			if x.Flags&elf.SHF_EXECINSTR != 0 && strings.HasPrefix(x.Name, ".plt") {
+				list = addRange(list, x.Addr, x.Addr+x.Size, 0)
+			}
+		}
+		s.stubs = newSpans(list)
+	})
+	_, ok := s.stubs.find(addr)
+	return ok
+}
+
 // goSymbols is the table of the runtime of Go; nil: the object has none.
 func (s *symbols) goSymbols() *goTable {
 	s.goOnce.Do(func() {
@@ -198,12 +217,15 @@ func (s *symbols) goSymbols() *goTable {
 // demangled is demangleName, with a memory.
 func (s *symbols) demangled(name string) string {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	out, ok := s.names[name]
-	if !ok {
-		out = demangleName(name)
-		s.names[name] = out
+	s.mu.Unlock()
+	if ok {
+		return out
 	}
+	out = demangleName(name) // which may take long, beside others
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names[name] = out
 	return out
 }
 
@@ -215,25 +237,42 @@ func (s *symbols) read(inlined bool) {
 	}
 }
 
-// prepare reads, on all processors, what the addresses need. frames finds the same without
-// it, one unit after the other.
-func (s *symbols) prepare(addresses []uint64) {
-	s.symbolTable()
-	d := s.debugInfo()
-	if d == nil {
-		return
-	}
-	byUnit := map[*dwarfUnit][]uint64{}
-	for _, a := range addresses {
-		if u := d.unitOf(a); u != nil {
-			byUnit[u] = append(byUnit[u], a)
-		}
-	}
-	units := slices.Collect(maps.Keys(byUnit))
-	inParallel(len(units), func(i int) {
+// framesOf is what frames finds at each of many addresses, on all processors. Of a unit of
+// debug information nothing is kept when its addresses are done: a program of a thousand
+// units takes no more memory for them than its largest do.
+func (s *symbols) framesOf(addresses []uint64) [][]Frame {
+	all := make([][]Frame, len(addresses))
+	units, of := s.byUnit(addresses)
+	inParallel(len(units), func(u int) {
 		var into []Frame
-		for _, a := range byUnit[units[i]] {
-			into = d.frames(a, into[:0])
+		for _, i := range of[u] {
+			into = s.frames(addresses[i], into[:0])
+			all[i] = slices.Clone(into) // no longer than it is
+		}
+		if units[u] != nil {
+			units[u].forget()
 		}
 	})
+	return all
+}
+
+// byUnit sorts addresses, by their indexes, by the units that they belong to, of which nil
+// is the one of those that belong to none.
+func (s *symbols) byUnit(addresses []uint64) (units []*dwarfUnit, of [][]int32) {
+	d := s.debugInfo()
+	at := map[*dwarfUnit]int{}
+	for i, a := range addresses {
+		var u *dwarfUnit
+		if d != nil && !s.inStubs(a) {
+			u = d.unitOf(a)
+		}
+		n, ok := at[u]
+		if !ok {
+			n = len(units)
+			at[u] = n
+			units, of = append(units, u), append(of, nil)
+		}
+		of[n] = append(of[n], int32(i))
+	}
+	return units, of
 }

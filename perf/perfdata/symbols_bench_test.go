@@ -53,12 +53,10 @@ func BenchmarkFrames(b *testing.B) {
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			s := newSymbols(o, OpenFile)
-			s.prepare(addresses)
-			var into []Frame
 			frames = 0
-			for _, a := range addresses {
-				into = s.frames(a, into[:0])
-				frames += len(into)
+			all := s.framesOf(addresses)
+			for _, f := range all {
+				frames += len(f)
 			}
 			runtime.ReadMemStats(&after)
 			runtime.GC()

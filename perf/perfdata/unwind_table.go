@@ -11,8 +11,6 @@ import (
 	"math"
 	"slices"
 	"sort"
-
-	"github.com/klauspost/compress/zlib"
 )
 
 // An unwindTable says where the functions of an object stand in its call frame
@@ -215,11 +213,11 @@ func inflateOld(raw []byte) ([]byte, error) {
 	if most := min(maxFrameSection, maxInflation*uint64(len(raw))); size > most {
 		return nil, fmt.Errorf("says that %d bytes become %d uncompressed, more than the %d that are read", len(raw), size, most)
 	}
-	z, err := zlib.NewReader(bytes.NewReader(raw[12:]))
+	z, err := newZlibStream(bytes.NewReader(raw[12:]), uint64(len(raw)-12), size)
 	if err != nil {
 		return nil, err
 	}
-	return inflateAll(z, size, uint64(len(raw)))
+	return z.upTo(size)
 }
 
 // add indexes the functions of a section, except those that an earlier one has. An entry

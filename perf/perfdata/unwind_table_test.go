@@ -268,7 +268,7 @@ func TestCompressionThatIsALie(t *testing.T) {
 	for size, want := range map[uint64]string{
 		1 << 20: "more than the", 1 << 40: "more than the", 100: "", 1000: "",
 	} {
-		data, err := decompress(section(size), elf.ELFCLASS64, binary.LittleEndian)
+		data, err := decompress(bytes.NewReader(section(size)), uint64(len(section(size))), elf.ELFCLASS64, binary.LittleEndian)
 		if want == "" && (err != nil || uint64(len(data)) != size) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%d bytes: %d and %v, want %q", size, len(data), err, want)
 		}

@@ -126,6 +126,25 @@ func nonNil[S ~[]E, E any](s S) S {
 // keys may be added; a newer schema, a truncated file, a number that is none and a
 // value that makes no sense are errors, and then no result is returned at all.
 func DecodeResult(data []byte, file string) (*Result, error) {
+	r := new(Result)
+	if err := json.Unmarshal(data, r); err != nil || schemaFault(r.Schema) != "" {
+		// Looking for the fault reads everything twice more, which a sound file is spared:
+		// reading is most of what a comparison of two large results takes.
+		if r, err = decodeInSteps(data, file); err != nil {
+			return nil, err
+		}
+	}
+	if p := checkKeys(data, reflect.TypeFor[Result]()); p != nil {
+		return nil, &SyntaxError{file, p.line, p.pathString() + ": " + p.msg}
+	}
+	if p := r.check(); p != nil {
+		return nil, &SyntaxError{file, lineOf(data, p.path), p.pathString() + ": " + p.msg}
+	}
+	return r, nil
+}
+
+// decodeInSteps reads a result in the order in which its faults are told.
+func decodeInSteps(data []byte, file string) (*Result, error) {
 	if err := checkSchema(data, file); err != nil {
 		return nil, err
 	}
@@ -138,12 +157,6 @@ func DecodeResult(data []byte, file string) (*Result, error) {
 	if rest := bytes.TrimLeft(data[end:], " \t\r\n"); len(rest) > 0 {
 		first := int64(len(data) - len(rest))
 		return nil, &SyntaxError{file, lineAt(data, first+1), "there is more behind the end of the result; keep one result in a file"}
-	}
-	if p := checkKeys(data, reflect.TypeFor[Result]()); p != nil {
-		return nil, &SyntaxError{file, p.line, p.pathString() + ": " + p.msg}
-	}
-	if p := r.check(); p != nil {
-		return nil, &SyntaxError{file, lineOf(data, p.path), p.pathString() + ": " + p.msg}
 	}
 	return r, nil
 }

@@ -23,18 +23,18 @@ type keyFault struct {
 // other letters counts as the key. The data must have been decoded into t before, so
 // it is well-formed and of the right types.
 func checkKeys(data []byte, t reflect.Type) *keyFault {
-	w := &keyWalk{data: data, dec: json.NewDecoder(bytes.NewReader(data))}
+	w := &keyWalk{jsonCursor{data: data}, map[reflect.Type]map[string]reflect.Type{}}
 	return w.value(t, nil)
 }
 
 type keyWalk struct {
-	data []byte
-	dec  *json.Decoder
+	jsonCursor
+	fields map[reflect.Type]map[string]reflect.Type // of the structs met so far
 }
 
 // fault reports msg at the token that was read last.
 func (w *keyWalk) fault(path []any, format string, args ...any) *keyFault {
-	return &keyFault{problem{path, fmt.Sprintf(format, args...)}, lineAt(w.data, w.dec.InputOffset())}
+	return &keyFault{problem{path, fmt.Sprintf(format, args...)}, lineAt(w.data, int64(w.at))}
 }
 
 // value reads the value that comes next and belongs into t.
@@ -60,14 +60,15 @@ func (w *keyWalk) value(t reflect.Type, path []any) *keyFault {
 
 // samples reads a list of numbers in one go, because a result can hold very many.
 func (w *keyWalk) samples(path []any) *keyFault {
+	raw := w.numbers()
+	if raw[0] != '[' || bytes.IndexByte(raw, 'n') < 0 {
+		return nil // null is the one word that a list of numbers can hold
+	}
 	var values []*float64
-	if err := w.dec.Decode(&values); err != nil {
+	if err := json.Unmarshal(raw, &values); err != nil {
 		return w.fault(path, "%v", err)
 	}
 	i := slices.Index(values, nil)
-	if i < 0 {
-		return nil
-	}
 	f := w.fault(append(path[:len(path):len(path)], i), nullMsg)
 	f.line = lineOf(w.data, f.path)
 	return f
@@ -79,39 +80,34 @@ const nullMsg = "null stands where a value belongs"
 // leaf reads a value whole. Pointers and maps may be null; what else is null would be
 // read as zero.
 func (w *keyWalk) leaf(t reflect.Type, path []any) *keyFault {
-	var raw json.RawMessage
-	if err := w.dec.Decode(&raw); err != nil {
-		return w.fault(path, "%v", err)
-	}
-	if string(raw) == "null" && t.Kind() != reflect.Pointer && t.Kind() != reflect.Map {
+	if string(w.skip()) == "null" && t.Kind() != reflect.Pointer && t.Kind() != reflect.Map {
 		return w.fault(path, nullMsg)
 	}
 	return nil
 }
 
 func (w *keyWalk) list(elem reflect.Type, path []any) *keyFault {
-	if open, err := w.dec.Token(); err != nil || open == nil {
+	if !w.open() {
 		return nil // a list that is null is an empty list
 	}
-	for i := 0; w.dec.More(); i++ {
+	for i := 0; w.more(); i++ {
 		if f := w.value(elem, append(path[:len(path):len(path)], i)); f != nil {
 			return f
 		}
 	}
-	_, _ = w.dec.Token() // the closing bracket; the data is known to be well-formed
 	return nil
 }
 
 // optional reads an object that may be null.
 func (w *keyWalk) optional(t reflect.Type, path []any) *keyFault {
-	if open, err := w.dec.Token(); err != nil || open == nil {
+	if !w.open() {
 		return nil
 	}
 	return w.members(t, path)
 }
 
 func (w *keyWalk) object(t reflect.Type, path []any) *keyFault {
-	if open, err := w.dec.Token(); err != nil || open == nil {
+	if !w.open() {
 		return w.fault(path, "null stands where an object belongs")
 	}
 	return w.members(t, path)
@@ -119,18 +115,17 @@ func (w *keyWalk) object(t reflect.Type, path []any) *keyFault {
 
 // members reads an object whose opening brace has been read.
 func (w *keyWalk) members(t reflect.Type, path []any) *keyFault {
-	fields, seen := jsonFields(t), map[string]bool{}
-	for w.dec.More() {
-		token, err := w.dec.Token()
-		if err != nil {
-			return w.fault(path, "%v", err)
-		}
-		key, _ := token.(string)
+	fields, seen := w.fields[t], map[string]bool{}
+	if fields == nil {
+		fields = jsonFields(t)
+		w.fields[t] = fields
+	}
+	for w.more() {
+		key := w.key()
 		if f := w.member(fields, seen, key, append(path[:len(path):len(path)], key)); f != nil {
 			return f
 		}
 	}
-	_, _ = w.dec.Token()
 	return nil
 }
 
@@ -149,10 +144,7 @@ func (w *keyWalk) member(fields map[string]reflect.Type, seen map[string]bool, k
 			return w.fault(path, "the key is written %q", name)
 		}
 	}
-	var skipped json.RawMessage
-	if err := w.dec.Decode(&skipped); err != nil {
-		return w.fault(path, "%v", err)
-	}
+	w.skip()
 	return nil
 }
 

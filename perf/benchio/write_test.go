@@ -191,7 +191,7 @@ func sameTimes(t *testing.T, want, got Run) {
 
 // TestBenchstat holds what benchstat prints of our file against what we say.
 func TestBenchstat(t *testing.T) {
-	benchstat := buildBenchstat(t)
+	benchstat := testenv.Benchstat(t)
 	file := filepath.Join(t.TempDir(), "new.txt")
 	im := readFile(t, "testdata/go/encode.txt")
 	r := resultOf(im.Runs[0])
@@ -253,21 +253,9 @@ func benchstatMedians(csv string) map[string]float64 {
 	return out
 }
 
-// buildBenchstat compiles benchstat from the module cache.
-func buildBenchstat(t *testing.T) string {
-	t.Helper()
-	testenv.Tool(t, "go")
-	binary := filepath.Join(t.TempDir(), "benchstat.exe")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "golang.org/x/perf/cmd/benchstat")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		testenv.Missing(t, "benchstat", fmt.Sprintf("go build: %v\n%s", err, out))
-	}
-	return binary
-}
-
 // A comparison is written with both its sides, which benchstat sets side by side.
 func TestBenchstatOfAComparison(t *testing.T) {
-	benchstat := buildBenchstat(t)
+	benchstat := testenv.Benchstat(t)
 	r := measured()
 	r.Workloads = []perf.WorkloadResult{{Name: "cli startup", State: perf.StateOK}}
 	for _, m := range []perf.Metric{perf.Wall, perf.CPU} {

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seanchatmangpt/clnrm-perf/perf"
@@ -23,23 +26,53 @@ var gateMetrics = map[string]bool{perf.Wall.Name: true, perf.PeakMemory.Name: tr
 // nothing that is a time gates.
 func CompareUnpaired(name string, old, now *perf.Result) []perf.Comparison {
 	foreign := old.Machine.Fingerprint != now.Machine.Fingerprint
-	var out []perf.Comparison
+	base := byName(old)
+	type series struct {
+		w *perf.WorkloadResult
+		m perf.Series
+	}
+	var all []series
 	for i := range now.Workloads {
-		w := &now.Workloads[i]
-		for _, m := range w.Metrics {
-			c := compareSeries(old, w, m)
-			c.Old.Ref, c.New.Ref = name, now.ID
-			c.Gate = gates(now, m.Metric, foreign)
-			if c.Gate || len(c.Old.Samples) > 0 {
-				out = append(out, c)
-			}
+		for _, m := range now.Workloads[i].Metrics {
+			all = append(all, series{&now.Workloads[i], m})
 		}
 	}
+	out := make([]perf.Comparison, len(all))
+	inParallel(len(all), func(i int) {
+		c := compareSeries(base[all[i].w.Name], all[i].w, all[i].m)
+		c.Old.Ref, c.New.Ref = name, now.ID
+		c.Gate = gates(now, all[i].m.Metric, foreign)
+		out[i] = c
+	})
+	out = slices.DeleteFunc(out, func(c perf.Comparison) bool { return !c.Gate && len(c.Old.Samples) == 0 })
 	out = append(out, missing(name, old, now, foreign)...)
-	for i := range out {
+	inParallel(len(out), func(i int) {
 		out[i].Old.Center, out[i].New.Center = center(out[i].Old.Samples), center(out[i].New.Samples)
-	}
+	})
 	return out
+}
+
+// byName are the workloads of a result by their names, which are unique.
+func byName(r *perf.Result) map[string]*perf.WorkloadResult {
+	all := make(map[string]*perf.WorkloadResult, len(r.Workloads))
+	for i := range r.Workloads {
+		all[r.Workloads[i].Name] = &r.Workloads[i]
+	}
+	return all
+}
+
+// inParallel does n things that do not depend on each other, on all CPUs.
+func inParallel(n int, do func(i int)) {
+	var taken atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(taken.Add(1)) - 1; i < n; i = int(taken.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	workers.Wait()
 }
 
 func center(s perf.Sample) *float64 {
@@ -68,11 +101,11 @@ func importGates(now *perf.Result, m perf.Metric) bool {
 
 func isTime(m perf.Metric) bool { return m.Unit.IsTime() || m.Unit.IsRate() }
 
-// compareSeries compares one series with the baseline's of the same name.
-func compareSeries(old *perf.Result, w *perf.WorkloadResult, m perf.Series) perf.Comparison {
+// compareSeries compares one series with that of the same name of the workload base of
+// the baseline, which is nil where it has none.
+func compareSeries(base, w *perf.WorkloadResult, m perf.Series) perf.Comparison {
 	c := blank(w.Name, m.Metric)
 	c.New.Samples = m.Samples
-	base := old.Workload(w.Name)
 	if base == nil {
 		return invalid(c, "the baseline has no workload "+w.Name+": save a new one")
 	}
@@ -115,8 +148,9 @@ func invalid(c perf.Comparison, reason string) perf.Comparison {
 // missing lists what the baseline gates by and the run did not measure.
 func missing(name string, old, now *perf.Result, foreign bool) []perf.Comparison {
 	var out []perf.Comparison
+	measured := byName(now)
 	for _, base := range old.Workloads {
-		w := now.Workload(base.Name)
+		w := measured[base.Name]
 		for _, m := range base.Metrics {
 			if !gates(now, m.Metric, foreign) {
 				continue

@@ -1,14 +1,10 @@
 package stats
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -148,8 +144,8 @@ func stored(seed uint64) []perf.Sample {
 }
 
 // BenchmarkStored compares two stored results of 1000 benchmarks with 100 samples
-// each. What benchstat takes for the same is in BenchmarkStoredBenchstat; it reads text,
-// so that ours reads its JSON too.
+// each, on one CPU. The whole of it, with reading and printing and beside benchstat, is
+// BenchmarkStored of perf/report.
 func BenchmarkStored(b *testing.B) {
 	older, newer := stored(6), stored(7)
 	encode := func(all []perf.Sample) []byte {
@@ -184,32 +180,4 @@ func BenchmarkStored(b *testing.B) {
 			}
 		}
 	})
-}
-
-// BenchmarkStoredBenchstat is the peer of BenchmarkStored, if it is installed:
-// go install golang.org/x/perf/cmd/benchstat@latest.
-func BenchmarkStoredBenchstat(b *testing.B) {
-	program, err := exec.LookPath("benchstat")
-	if err != nil {
-		b.Skip("benchstat is not installed")
-	}
-	args := []string{}
-	for k, all := range [][]perf.Sample{stored(6), stored(7)} {
-		var text bytes.Buffer
-		for i, s := range all {
-			for _, v := range s {
-				fmt.Fprintf(&text, "BenchmarkOfIndex%d 1 %v ns/op\n", i, 1e9*v)
-			}
-		}
-		file := filepath.Join(b.TempDir(), fmt.Sprintf("%d.txt", k))
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-			b.Fatal(err)
-		}
-		args = append(args, file)
-	}
-	for b.Loop() {
-		if out, err := exec.CommandContext(b.Context(), program, args...).Output(); err != nil || len(out) < 50*storedBenchmarks {
-			b.Fatalf("benchstat: %v, %d bytes", err, len(out))
-		}
-	}
 }

@@ -167,11 +167,10 @@ func (r ratios) representable() bool {
 // mean of the middle two, as the logarithms would.
 func (r ratios) median() float64 {
 	n := len(r.older) * len(r.newer)
-	low := kth(r, (n+1)/2)
 	if n%2 == 1 {
-		return low
+		return kth(r, (n+1)/2)
 	}
-	high := kth(r, n/2+1)
+	low, high := kthAndNext(r, n/2)
 	if low == high {
 		return low
 	}

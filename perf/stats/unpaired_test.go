@@ -121,6 +121,12 @@ func TestRatios(t *testing.T) {
 			if got := kth(ratio, k+1); got != want {
 				t.Fatalf("ratio %d of %v to %v = %v, want %v", k+1, newer, older, got, want)
 			}
+			if k+1 == len(all) {
+				continue
+			}
+			if got, next := kthAndNext(ratio, k+1); got != want || next != all[k+1] {
+				t.Fatalf("ratios %d and %d of %v to %v = %v and %v, want %v and %v", k+1, k+2, newer, older, got, next, want, all[k+1])
+			}
 		}
 		n := len(all)
 		if got, want := ratio.median(), math.Sqrt(all[(n-1)/2])*math.Sqrt(all[n/2]); math.Abs(got/want-1) > 1e-12 {

@@ -16,11 +16,11 @@ func hodgesLehmann(values []float64) float64 {
 	}
 	w := walsh(slices.Sorted(slices.Values(values)))
 	n := len(w) * (len(w) + 1) / 2
-	low := kth(w, (n+1)/2)
 	if n%2 == 1 {
-		return low
+		return kth(w, (n+1)/2)
 	}
-	return low/2 + kth(w, n/2+1)/2
+	low, high := kthAndNext(w, n/2)
+	return low/2 + high/2
 }
 
 // walsh are the means of all pairs i <= j of sorted values, without laying them out.

@@ -115,6 +115,25 @@ func (s *shelf) load(name string, foreign bool) (*perf.Result, error) {
 	return s.store.Load(s.suite, entries[0].Fingerprint, name)
 }
 
+// both loads the baseline and picks the run that is set against it, at once: where they
+// are large, reading is most of a comparison.
+func (s *shelf) both(name string, o compareOptions) (old, now *perf.Result, err error) {
+	var fault error // of the baseline
+	loaded := make(chan struct{})
+	go func() {
+		defer close(loaded)
+		old, fault = s.load(name, o.acrossMachines)
+	}()
+	now, err = s.pick(o.run, func(r *perf.Result) bool {
+		<-loaded
+		return fault != nil || r.ID != old.ID && r.Complete // without a baseline any run will do
+	})
+	if <-loaded; fault != nil {
+		return nil, nil, fault
+	}
+	return old, now, err
+}
+
 func isNotFound(err error) bool {
 	_, ok := errors.AsType[*baseline.NotFoundError](err)
 	return ok
@@ -176,11 +195,7 @@ func baselineCompare(ctx context.Context, name string, o compareOptions) error {
 	if err != nil {
 		return bare(err)
 	}
-	old, err := s.load(name, o.acrossMachines)
-	if err != nil {
-		return bare(err)
-	}
-	now, err := s.pick(o.run, func(r *perf.Result) bool { return r.ID != old.ID && r.Complete })
+	old, now, err := s.both(name, o)
 	if err == nil {
 		err = commensurable(old, now, o.acrossMachines)
 	}

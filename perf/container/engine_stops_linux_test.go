@@ -21,6 +21,8 @@ func TestEngineStops(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			rush.Lock()
+			defer rush.Unlock()
 			p := newPrivateEngine(t)
 			e := p.start(t)
 			owner := newOwner(t, "stops")

@@ -54,6 +54,11 @@ func containerLabels(t testing.TB) map[string]string {
 	return labels
 }
 
+// rush is held by a parallel test while it asks for dozens of containers at once. Two of
+// them together take as long as one after the other, and what is tested beside them would
+// wait too long for its engine. A test of a hundred at once is not parallel at all.
+var rush sync.Mutex
+
 // testImages counts the images, each of which has a name of its own.
 var testImages atomic.Int64
 

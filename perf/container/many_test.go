@@ -18,8 +18,8 @@ import (
 )
 
 // TestManyLifecycles runs a hundred lifecycles at once and a thousand one after the
-// other, and looks for what they leave on the engine and in this process. It takes
-// minutes: PERF_LONG asks for it.
+// other, and looks for what they leave on the engine and in this process, and for what a
+// recording of them misses. It takes minutes: PERF_LONG asks for it.
 func TestManyLifecycles(t *testing.T) {
 	if os.Getenv("PERF_LONG") == "" {
 		t.Skip("takes minutes: set PERF_LONG=1")
@@ -29,12 +29,23 @@ func TestManyLifecycles(t *testing.T) {
 	// The first ones make what stays: connections, and the threads that wait for them.
 	lifecyclesAtOnce(t, e, a, 4, 8)
 	before, things := resources(t), inventory(t)
+	owner, err := testOwner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := startRecording(t, e, owner)
+	var ids []string
 	for _, tt := range []struct{ atOnce, all int }{{100, 100}, {1, 1000}} {
 		began := time.Now()
-		lifecyclesAtOnce(t, e, a, tt.atOnce, tt.all)
+		ids = append(ids, lifecyclesAtOnce(t, e, a, tt.atOnce, tt.all)...)
 		t.Logf("%d lifecycles, %d at once: %.2f/s", tt.all, tt.atOnce, float64(tt.all)/time.Since(began).Seconds())
 		leftBehind(t, e)
 	}
+	rec, err := r.Stop(t.Context())
+	if err != nil || len(rec.Lost) > 0 {
+		t.Errorf("%v, lost %q", err, rec.Lost)
+	}
+	checkShort(t, rec, ids)
 	if err := e.Close(); err != nil { // idle connections are no leak
 		t.Error(err)
 	}
@@ -51,8 +62,9 @@ func TestManyLifecycles(t *testing.T) {
 	}
 }
 
-// lifecyclesAtOnce runs a number of lifecycles, and keeps some of them going.
-func lifecyclesAtOnce(t *testing.T, e Engine, a Archive, atOnce, all int) {
+// lifecyclesAtOnce runs a number of lifecycles, and keeps some of them going. It returns
+// the ids of their containers.
+func lifecyclesAtOnce(t *testing.T, e Engine, a Archive, atOnce, all int) []string {
 	t.Helper()
 	s := probeSpec(t, a)
 	// The host's network is the fastest, and those of the engine's own are as many.
@@ -63,19 +75,23 @@ func lifecyclesAtOnce(t *testing.T, e Engine, a Archive, atOnce, all int) {
 		next <- i
 	}
 	close(next)
+	ids := make([]string, all)
 	var wait sync.WaitGroup
 	for range atOnce {
 		wait.Go(func() {
 			for i := range next {
 				spec := s
 				spec.Config.Network = networks[i%len(networks)]
-				if p, err := Lifecycle(t.Context(), e, spec); err != nil || p.Killed {
+				p, err := Lifecycle(t.Context(), e, spec)
+				if err != nil || p.Killed {
 					t.Errorf("lifecycle %d: %+v, %v", i, p, err)
 				}
+				ids[i] = p.ID
 			}
 		})
 	}
 	wait.Wait()
+	return ids
 }
 
 // inventory lists what an engine can be left with besides containers.

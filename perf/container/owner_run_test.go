@@ -51,6 +51,8 @@ func TestRunCancelled(t *testing.T) {
 	engine := realEngine(t)
 	r := openRun(t, engine, "cancelled")
 	makeFor(t, engine, r.Owner)
+	rush.Lock()
+	defer rush.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var wg sync.WaitGroup

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -107,72 +108,83 @@ func checkShort(t testing.TB, rec Recording, ids []string) {
 }
 
 func manyShort() int {
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		return 20
+	case os.Getenv("PERF_LONG") != "":
+		return 300
 	}
-	return 300
+	return 120
 }
 
+// TestRecorderMissesNothing records many short containers twice: by a connection that
+// holds, and by one whose stream of events is broken off again and again. Both see the
+// same containers, as making them is what takes long. [TestManyLifecycles] records, too:
+// eleven hundred containers.
 func TestRecorderMissesNothing(t *testing.T) {
 	t.Parallel()
 	engine := realEngine(t)
 	o := newOwner(t, "many")
 	makeFor(t, engine, o) // before the recording: not part of it
-	r := startRecording(t, engine, o)
+	whole := startRecording(t, engine, o)
+	broken := startBroken(t, engine, o)
 	ids := runShort(t, engine, o, manyShort())
-	rec, err := r.Stop(t.Context())
-	if err != nil || len(rec.Lost) > 0 {
-		t.Errorf("%v, lost %q", err, rec.Lost)
+	cuts := broken.stopCutting()
+	check := func(t *testing.T, r *Recorder) {
+		rec, err := r.Stop(t.Context())
+		if err != nil || len(rec.Lost) > 0 {
+			t.Errorf("%v, lost %q", err, rec.Lost)
+		}
+		checkShort(t, rec, ids)
 	}
-	checkShort(t, rec, ids)
+	check(t, whole)
+	t.Run("broken streams", func(t *testing.T) {
+		if broken.why != "" {
+			t.Skip(broken.why)
+		}
+		if cuts < 5 {
+			t.Errorf("the stream was cut %d times only", cuts)
+		}
+		check(t, broken.Recorder)
+	})
 }
 
-// TestRecorderBrokenStreams breaks the stream of events off again and again.
-func TestRecorderBrokenStreams(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes 100 containers")
-	}
-	direct := realEngine(t)
+// A brokenRecorder records by a connection whose streams break off again and again.
+type brokenRecorder struct {
+	*Recorder
+	why  string // there is none
+	stop chan struct{}
+	cuts chan int
+}
+
+// startBroken begins to record, and to cut.
+func startBroken(t *testing.T, direct Engine, o Owner) brokenRecorder {
+	t.Helper()
 	socket, ok := strings.CutPrefix(direct.Info().Endpoint, "unix://")
-	if !ok {
-		t.Skip("the engine does not listen at a socket, which this test stands in front of")
+	switch {
+	case testing.Short():
+		return brokenRecorder{why: "takes 100 containers"}
+	case !ok:
+		return brokenRecorder{why: "the engine does not listen at a socket, which this test stands in front of"}
 	}
 	cutter := startCutter(t, socket)
-	engine, err := Connect(t.Context(), Settings{Host: "unix://" + cutter.path})
+	engine, err := Connect(t.Context(), Settings{Host: "unix://" + cutter.path, Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.Close()
-	o := newOwner(t, "broken")
-	makeFor(t, direct, o)
-	r := startRecording(t, engine, o)
-	stop := make(chan struct{})
-	var cuts sync.WaitGroup
-	n := 0
-	cuts.Go(func() {
-		tick := time.NewTicker(150 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-				n += cutter.cut()
-			}
-		}
-	})
-	ids := runShort(t, direct, o, 100)
-	close(stop)
-	cuts.Wait()
-	rec, err := r.Stop(t.Context())
-	if err != nil || len(rec.Lost) > 0 {
-		t.Errorf("%v, lost %q", err, rec.Lost)
+	t.Cleanup(func() { engine.Close() })
+	b := brokenRecorder{Recorder: startRecording(t, engine, o), stop: make(chan struct{}), cuts: make(chan int, 1)}
+	go func() { b.cuts <- cutter.cutUntil(b.stop) }()
+	return b
+}
+
+// stopCutting returns how many streams were cut.
+func (b brokenRecorder) stopCutting() int {
+	if b.Recorder == nil {
+		return 0
 	}
-	if n < 5 {
-		t.Errorf("the stream was cut %d times only", n)
-	}
-	checkShort(t, rec, ids)
+	close(b.stop)
+	return <-b.cuts
 }
 
 // A cutter passes on what clients ask of an engine, and breaks streams of events off.
@@ -236,6 +248,20 @@ func (c *cutter) cut() int {
 	}
 	c.streams = nil
 	return n
+}
+
+// cutUntil cuts again and again until stop is closed, and returns how many streams.
+func (c *cutter) cutUntil(stop <-chan struct{}) (n int) {
+	tick := time.NewTicker(150 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return n
+		case <-tick.C:
+			n += c.cut()
+		}
+	}
 }
 
 // TestRecorderForgotten has more happen while the stream is broken than the engine

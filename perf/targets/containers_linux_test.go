@@ -93,6 +93,7 @@ func checkSeen(t *testing.T, s perf.Scaling, shared bool) {
 
 // A container that dies at once fails the run, with its last lines.
 func TestBenchContainersFails(t *testing.T) {
+	t.Parallel()
 	onEngine(t)
 	call(t, t.TempDir(), nil, "benchContainers", "-parallel=1,2", "-network=none", "-cmd=-exit=3 -say=no-configuration").
 		want(t, perf.ExitFailure, "FAILED none x1", "exit status 3", "no-configuration", "NOT MEASURED none x2", "because none x1 failed")

@@ -7,6 +7,7 @@ import (
 )
 
 func TestBenchContainersUsage(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ arg, says string }{
 		{"-parallel=0", "no number of containers at once"},
 		{"-parallel=1,two", `"two" is no number`},
@@ -42,6 +43,7 @@ func TestBenchContainersUsage(t *testing.T) {
 }
 
 func TestBenchContainersWithoutAnEngine(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	call(t, dir, []string{"DOCKER_HOST=unix:///nonexistent"}, "benchContainers").want(t, perf.ExitFailure, "Nothing was measured", "NOT MEASURED", "unix:///nonexistent", "nothing was measured")
 	if r := results(t, dir); len(r) != 1 || !r[0].Complete || len(r[0].Scaling) != 3 {

@@ -176,6 +176,7 @@ func TestBenchContainersInterrupted(t *testing.T) {
 
 // TestWithoutAnEngine checks what the gate says where there is none.
 func TestWithoutAnEngine(t *testing.T) {
+	t.Parallel()
 	env := append(fakeClnrm(t), "DOCKER_HOST=unix:///nonexistent")
 	args := []string{"cleanroomSloCheck", "-only=cli startup,container lifecycle"}
 	call(t, t.TempDir(), env, args...).want(t, perf.ExitUnjudged, "container start", "NOT MEASURED", "unix:///nonexistent")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +190,54 @@ func fakeClnrm(t *testing.T) []string {
 	t.Helper()
 	gate(t)
 	return []string{"CLNRM_BIN=" + built.clnrm}
+}
+
+// sharedRuns makes a run of a part of the small clnrm's suite, and then one of the whole,
+// which takes long: it has containers, and hot reloads. The tests of what comes after a run
+// take copies of both.
+var sharedRuns = sync.OnceValues(func() (whole outcome, err error) {
+	dir := sharedDir()
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return outcome{}, err
+	}
+	for _, args := range [][]string{{"benchmarks", "-only=cli startup,self-test,validate"}, {"benchmarks", "-set=memory=900MB"}} {
+		cmd := exec.Command(built.gate, args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CLNRM_BIN="+built.clnrm)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			return outcome{}, fmt.Errorf("%q: %w\n%s%s", args, err, stdout.String(), stderr.String())
+		}
+		whole = outcome{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	}
+	return whole, nil
+})
+
+// sharedDir is where the shared runs lie.
+func sharedDir() string { return filepath.Join(built.dir, "shared") }
+
+// Which of the shared runs a test takes.
+const part, whole = false, true
+
+// copyRuns copies shared runs into dir, and returns what the call that made the whole one
+// said.
+func copyRuns(t *testing.T, dir string, which ...bool) outcome {
+	t.Helper()
+	gate(t)
+	o, err := sharedRuns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results(t, sharedDir()) {
+		if !slices.Contains(which, r.Whole()) {
+			continue
+		}
+		folder := filepath.Join(".perf", "runs", r.ID)
+		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(sharedDir(), folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o
 }
 
 // results reads every result that lies in dir.

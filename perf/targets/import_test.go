@@ -34,6 +34,7 @@ func goOutput(ns int) string {
 
 // A file becomes a run, the run a baseline, and another file is gated by it.
 func TestImportGates(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeText(t, dir, "codec/codec_test.go", "package codec\n\nimport \"testing\"\n\nfunc BenchmarkEncode(b *testing.B) {}\n")
 	writeText(t, dir, "old.txt", goOutput(1000))
@@ -55,6 +56,7 @@ func TestImportGates(t *testing.T) {
 // What cannot be read is told with its place, the rest is read, the end is 1, and the
 // run is no baseline.
 func TestImportOfABadFile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeText(t, dir, "bad.txt", "BenchmarkGood-2 1 5 ns/op\r\nBenchmarkBad-2 x\r\n")
 	writeText(t, dir, "h.json", "{\"results\": [\n{\"command\": \"a\", \"times\": [1, null]}]}\n")
@@ -78,6 +80,7 @@ func TestImportOfABadFile(t *testing.T) {
 // A key that no version of the tool has is told with its place and ends with 1. All that
 // is known was read, so that the run is whole.
 func TestImportOfUnknownKeys(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeText(t, dir, "new.json", "{\"results\": [\n{\"command\": \"a\", \"times\": [1, 2],\n\"energy\": 7}]}\n")
 	o := call(t, dir, nil, "import", "new.json", "-json")
@@ -90,6 +93,7 @@ func TestImportOfUnknownKeys(t *testing.T) {
 
 // What a tool made of its own samples is kept and shown, and gates nothing.
 func TestImportOfEstimates(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name string, times, mean string) {
 		writeText(t, dir, name, `{"results": [{"command": "a", "mean": `+mean+`, "stddev": 0.1, "times": [`+times+`]}]}`)
@@ -111,6 +115,7 @@ func TestImportOfEstimates(t *testing.T) {
 
 // Several files are one run, of a history the newest commit or the one that is named.
 func TestImportJoins(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeText(t, dir, "a.txt", "BenchmarkX-2 1 5 ns/op\nBenchmarkX-2 1 6 ns/op\n")
 	writeText(t, dir, "b.txt", "BenchmarkX-2 1 7 ns/op 3 things\n")
@@ -135,6 +140,7 @@ func TestImportJoins(t *testing.T) {
 
 // target/criterion is found in target, too.
 func TestImportOfCriterion(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "target", "criterion"), os.DirFS("../benchio/testdata/criterion/tree")); err != nil {
 		t.Fatal(err)
@@ -145,6 +151,7 @@ func TestImportOfCriterion(t *testing.T) {
 }
 
 func TestImportUsage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeText(t, dir, "a.txt", "BenchmarkX 1 5 ns/op\n")
 	for _, tc := range [][]string{

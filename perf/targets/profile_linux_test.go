@@ -82,6 +82,7 @@ func waitClosed(t *testing.T, c net.Conn) {
 
 // A command that watches is recorded while files are saved, and ends as it does by Ctrl-C.
 func TestProfileOfHotReload(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "perf")
 	o := call(t, t.TempDir(), fakeClnrm(t), "profile", "-workload=hot reload", "-seconds=500ms")
 	o.want(t, 0, "from its start to its end, with ", " of cpu", " of off-cpu", "flamegraph.svg", "off-cpu/flamegraph.svg")

@@ -22,6 +22,7 @@ const (
 
 // Any file becomes a picture, and folded stacks become what they were.
 func TestFlamegraphAndFold(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeText(t, dir, "a.folded", oldFolded)
 	call(t, dir, nil, "flamegraph", "a.folded", "-o=a.svg").want(t, 0)
@@ -39,6 +40,7 @@ func TestFlamegraphAndFold(t *testing.T) {
 // What is written to a device or a pipe goes into it. To put a file in its place, as is done
 // with files, would take /dev/null from everybody where root draws a picture.
 func TestPictureToADevice(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no such files")
 	}
@@ -106,6 +108,7 @@ func TestProfileDiff(t *testing.T) {
 
 // What makes no sense is refused before anything runs.
 func TestProfileUsage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	call(t, dir, nil, "profile").want(t, 2, "neither a Cargo.toml nor a go.mod")
 	call(t, dir, nil, "profile", "-cmd=x", "-seconds=soon").want(t, 2, "-seconds")
@@ -138,6 +141,7 @@ func goProgram(t *testing.T) string {
 // With nothing but Go, the tests of a module are profiled by their own runtime; what is
 // written opens in pprof, which counts as we do.
 func TestProfileWithGoAlone(t *testing.T) {
+	t.Parallel()
 	dir := goProgram(t)
 	o := call(t, dir, []string{"PATH=" + onlyGo(t)}, "profile")
 	o.want(t, 0, `profiling "test suite"`, "the Go runtime", "busy.Work", "Hot path", "Top", "Compute")
@@ -192,6 +196,7 @@ func agrees(t *testing.T, o outcome, file string) {
 // A program of the machine is profiled with nothing installed, and what sleeps gets an
 // off-CPU profile beside the CPU one.
 func TestProfileByEvents(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "perf") // where it works, so do events
 	dir := t.TempDir()
 	o := call(t, dir, nil, "profile", "-cmd=sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; sleep 0.6'", "-seconds=2")
@@ -207,6 +212,7 @@ func TestProfileByEvents(t *testing.T) {
 
 // perf.data is read by way of perf script.
 func TestFlamegraphOfPerfData(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "perf")
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "perf", "record", "-q", "-g", "-e", "cpu-clock", "-o", "perf.data", "--", "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
@@ -222,6 +228,7 @@ func TestFlamegraphOfPerfData(t *testing.T) {
 
 // A C program's heap is recorded where there is a recorder.
 func TestProfileHeap(t *testing.T) {
+	t.Parallel()
 	testenv.Tool(t, "heaptrack")
 	dir := t.TempDir()
 	call(t, dir, nil, "profileHeap", "-cmd=ls -l /").want(t, 0, "heaptrack", "alloc_space", "Hot path")

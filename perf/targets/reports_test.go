@@ -120,7 +120,7 @@ func TestSummaryThatCannotBeWritten(t *testing.T) {
 func TestComparisonReports(t *testing.T) {
 	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
-	call(t, dir, env, "benchmarks").want(t, 0)
+	copyRuns(t, dir, whole)
 	call(t, dir, env, "baseline:save", "main").want(t, 0)
 	call(t, dir, env, "benchmarks", "-only=cli startup,self-test,validate").want(t, 0)
 	o := call(t, dir, env, "baseline:compare", "main", "-report=md=c.md,junit=c.xml")

@@ -14,9 +14,9 @@ import (
 func TestBenchmarksOfABinary(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	o := call(t, dir, fakeClnrm(t), "benchmarks", "-set=memory=900MB")
+	o := copyRuns(t, dir, whole)
 	o.want(t, 0, "cli startup", "MET", "self-test throughput", "tests/s", "exit status 0")
-	nothingLeft(t, dir)
+	nothingLeft(t, sharedDir())
 	list := results(t, dir)
 	if len(list) != 1 || !list[0].Whole() || list[0].Suite != "clnrm" {
 		t.Fatalf("results: %+v, want one whole run of clnrm", list)
@@ -120,10 +120,12 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestNothingToMeasure(t *testing.T) {
+	t.Parallel()
 	call(t, t.TempDir(), nil, "benchmarks").want(t, perf.ExitUsage, "neither a Cargo.toml nor a go.mod")
 }
 
 func TestJSONAlone(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := call(t, dir, fakeClnrm(t), "benchmarks", "-only=cli startup", "-json").decoded(t)
 	if len(r.Objectives) != 1 || r.Objectives[0].State != perf.Met || r.Exit != 0 || r.Whole() {
@@ -132,6 +134,7 @@ func TestJSONAlone(t *testing.T) {
 }
 
 func TestTime(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -152,6 +155,7 @@ func TestTime(t *testing.T) {
 }
 
 func TestTimeFailures(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +178,7 @@ func TestTimeFailures(t *testing.T) {
 }
 
 func TestTimeScan(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -191,6 +196,7 @@ func TestTimeScan(t *testing.T) {
 }
 
 func TestTimeWithShell(t *testing.T) {
+	t.Parallel()
 	r := call(t, t.TempDir(), nil, "time", "exit 0", "-shell", "-runs=3", "-json").decoded(t)
 	if len(r.Workloads) != 2 || r.Workloads[1].Name != "(the shell itself)" {
 		t.Fatalf("%d workloads; want the command and the shell itself", len(r.Workloads))
@@ -205,9 +211,9 @@ func TestBaselineRound(t *testing.T) {
 	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
 	call(t, dir, env, "baseline:save", "main").want(t, 1)
-	call(t, dir, env, "benchmarks", "-only=cli startup").want(t, 0)
+	copyRuns(t, dir, part)
 	call(t, dir, env, "baseline:save", "main").want(t, 1) // part of a suite is no baseline
-	call(t, dir, env, "benchmarks").want(t, 0)
+	copyRuns(t, dir, whole)
 	call(t, dir, env, "baseline:save", "main").want(t, 0, "saved run", filepath.Join("baselines", "clnrm"))
 	call(t, dir, env, "baseline:list").want(t, 0, "main", "this one")
 	call(t, dir, env, "baseline:show", "main").want(t, 0, "cli startup", "MET")
@@ -231,8 +237,7 @@ func TestBaselineRound(t *testing.T) {
 func TestBaselineIsNotComparedWithJustAnyRun(t *testing.T) {
 	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
-	call(t, dir, env, "benchmarks", "-only=cli startup,self-test,validate").want(t, 0)
-	call(t, dir, env, "benchmarks").want(t, 0)
+	copyRuns(t, dir, part, whole)
 	call(t, dir, env, "baseline:save", "main").want(t, 0)
 	own := ""
 	for _, r := range results(t, dir) {
@@ -257,7 +262,7 @@ func TestBaselineIsNotComparedWithJustAnyRun(t *testing.T) {
 func TestBaselineGateSeesSlower(t *testing.T) {
 	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
-	call(t, dir, env, "benchmarks").want(t, 0)
+	copyRuns(t, dir, whole)
 	call(t, dir, env, "baseline:save", "main").want(t, 0)
 	path := onlyFile(t, filepath.Join(dir, "baselines", "*", "*", "main.json"))
 	data, err := os.ReadFile(path)
@@ -291,7 +296,7 @@ func TestBaselineGateSeesSlower(t *testing.T) {
 func TestBrokenBaseline(t *testing.T) {
 	t.Parallel()
 	dir, env := t.TempDir(), fakeClnrm(t)
-	call(t, dir, env, "benchmarks").want(t, 0)
+	copyRuns(t, dir, whole)
 	call(t, dir, env, "baseline:save", "main").want(t, 0)
 	path := onlyFile(t, filepath.Join(dir, "baselines", "*", "*", "main.json"))
 	whole, err := os.ReadFile(path)
@@ -339,6 +344,7 @@ func TestDoctor(t *testing.T) {
 }
 
 func TestDoctorNoise(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	call(t, dir, nil, "doctor", "-noise", "-budget=1s").want(t, 0, "spread of pairs", "wall", "cpu", "detectable in 1 min", "What would improve it")
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -107,6 +107,7 @@ func TestFrames(t *testing.T) {
 		{"a.cpp", cppSource, "g++ -O2 -gdwarf-5"},
 		{"a.cpp", cppSource, "g++ -O2 -gdwarf-4 -flto"}, // entries of one unit refer to another
 		{"a.cpp", cppSource, "g++ -O2 -gdwarf-5 -gz=zlib -ffunction-sections -Wl,--gc-sections"},
+		{"a.cpp", cppSource, "g++ -O2 -gdwarf-4 -fdebug-types-section"}, // types in units of their own, which no frame needs
 		{"a.cpp", cppSource, "g++ -O2 -gdwarf-2"},
 		{"a.c", cSource, "gcc -O2 -gdwarf-3"},
 		{"a.c", cSource, "gcc -O2 -gdwarf-4 -gz=zlib-gnu"},

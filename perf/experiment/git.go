@@ -62,13 +62,13 @@ func Commit(ctx context.Context, dir string) (perf.Subject, []perf.Warning) {
 type Worktree struct{ Dir, Commit string }
 
 // FindCommit returns the hash of the commit that ref names in the repository at repo.
-// A ref that is not there is a usage error, and git's own failure, as in a damaged
-// repository, is none.
+// A ref that is not there is a usage error, as is a folder that is no repository; git's own
+// failure, as in a damaged one, is none.
 func FindCommit(ctx context.Context, repo, ref string) (string, error) {
 	run, stdout, err := outputOf(ctx, gitCommand(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}"))
 	if _, failed := errors.AsType[*measure.Failure](err); failed {
 		err = &Failure{reasonFor(run, err, "")}
-		if run.ExitCode == noSuchRevision {
+		if run.ExitCode == noSuchRevision || !isRepository(ctx, repo) {
 			return "", noCommit(ref, run, err)
 		}
 	}
@@ -81,6 +81,12 @@ func FindCommit(ctx context.Context, repo, ref string) (string, error) {
 // noSuchRevision is the exit status of git rev-parse --verify --quiet for what is not
 // there (git-rev-parse(1)); its failures have 128.
 const noSuchRevision = 1
+
+// isRepository reports whether git takes dir for a part of a repository.
+func isRepository(ctx context.Context, dir string) bool {
+	_, err := git(ctx, dir, "rev-parse", "--git-dir")
+	return err == nil || ctx.Err() != nil
+}
 
 // noCommit is the usage error about a ref that is not there, with what git says, if
 // anything: that it is a tree, or that the file of the ref is broken.

@@ -348,7 +348,10 @@ func relieve(l levelFigures, cores int) []string {
 		if *w.Processors >= takenShare*float64(cores) {
 			out = append(out, "give the engine more processors: "+evidence)
 		} else {
-			out = append(out, "keep other work off the engine's processors: "+evidence+", and something else has the rest")
+			// Who has the rest is not known: other work, but also the kernel, the hypervisor, and
+			// programs of the engine that live too short to be seen.
+			out = append(out, "give the engine more processors or fewer competitors for them: "+evidence+
+				" as far as was seen; other work may have the rest, or its programs that are gone too soon to be seen")
 		}
 	}
 	if disk := shareOfStart(w, container.CauseDisk); disk >= reliefShare {

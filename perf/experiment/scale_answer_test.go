@@ -50,7 +50,7 @@ func TestRelieve(t *testing.T) {
 			"put the engine's data on a faster disk: at 8 in parallel it waits for disk and file systems for 19 % of a start",
 			"let the kernel stack the images' layers (the storage driver overlay2): fuse-overlayfs, which does that as a process, takes 20 ms of processor time for each life, 20 % of the engine's"}},
 		"taken by others": {divided(level, 0.6), []string{
-			"keep other work off the engine's processors: at 8 in parallel it waits for one for 50 % of a start, while its programs keep 0.6 of 2 busy, and something else has the rest"}},
+			"give the engine more processors or fewer competitors for them: at 8 in parallel it waits for one for 50 % of a start, while its programs keep 0.6 of 2 busy as far as was seen; other work may have the rest, or its programs that are gone too soon to be seen"}},
 		"not seen":  {undivided(level), nil},
 		"not there": {level, nil},
 	} {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
 // A proxy stands between a client and the real engine, so that the engine can be
@@ -28,7 +30,7 @@ func behindProxy(t *testing.T) (Engine, *proxy) {
 	t.Helper()
 	real := realEngine(t).Info()
 	if !strings.HasPrefix(real.Endpoint, "unix://") {
-		t.Skip("the proxy stands before a Unix socket; the engine is at " + real.Endpoint)
+		testenv.Missing(t, "local-engine", "the proxy stands before a Unix socket; the engine is at "+real.Endpoint)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
 func TestParseReady(t *testing.T) {
@@ -100,7 +102,7 @@ func TestLifecycleReady(t *testing.T) {
 func needsNetns(t testing.TB, e Engine, ready string) {
 	t.Helper()
 	if strings.HasPrefix(ready, "tcp:") && (runtime.GOOS != "linux" || os.Geteuid() != 0 || !e.Info().SharesClock) {
-		t.Skip("only root enters the network of a container, on the same kernel")
+		testenv.Missing(t, "local-engine", "only root enters the network of a container, on the same kernel")
 	}
 }
 

@@ -40,6 +40,40 @@ func TestBetsAreFair(t *testing.T) {
 	}
 }
 
+// TestTie: what a tie leaves of the stakes is the mean over the falls of a coin that
+// decides it.
+func TestTie(t *testing.T) {
+	by := scale{limit: 1, middle: 1}
+	const ties = 3
+	var mean [components]float64
+	for falls := range 1 << ties {
+		w := newWager()
+		w.bet(0.5, by)
+		for i := range ties {
+			for k := range lambdas {
+				if falls>>i&1 == 1 {
+					w.stake[k] *= signFactor[k]
+				} else {
+					w.stake[k] *= signLoss[k]
+				}
+			}
+		}
+		w.bet(-0.25, by)
+		for k, s := range w.stake {
+			mean[k] += s / (1 << ties)
+		}
+	}
+	w := newWager()
+	for _, x := range []float64{0.5, 0, 0, 0, -0.25} {
+		w.bet(x, by)
+	}
+	for k, s := range w.stake {
+		if math.Abs(mean[k]-s) > 1e-12*s {
+			t.Errorf("component %d: %v, want the coins' mean %v", k, s, mean[k])
+		}
+	}
+}
+
 // TestPairedExact plays all 2^14 orders that the coins of 14 pairs can give, so that it
 // computes and does not estimate: whatever the sizes of the differences are, the
 // evidence is 1 on average, and ever reaches 1/alpha in at most alpha of the orders. A

@@ -49,7 +49,10 @@ var shares = [lambdas]float64{0.02, 0.04, 0.16, 0.21, 0.26, 0.31}
 const signShare = 0.35
 
 // signFactor[k] is what the sign score multiplies component k by when it wins, and
-// signLoss[k] when it loses. A tie bets nothing.
+// signLoss[k] when it loses. A tie is decided by a coin, and the stakes are what both falls
+// of that coin leave on average, which is what they were: the evidence is as exact as with
+// a coin that is tossed, and takes no more pairs, and samples that are the same never
+// differ by its luck.
 var signFactor, signLoss = signFactors()
 
 func signFactors() (win, loss [lambdas]float64) {
@@ -93,7 +96,7 @@ type scale struct{ limit, middle float64 }
 func (w *wager) bet(x float64, by scale) {
 	switch {
 	case x == 0:
-		return // a tie is no evidence for either side
+		return // see signFactor; the scores of size are 0
 	case x > 0:
 		for k := range lambdas {
 			w.stake[k] *= signFactor[k]

@@ -42,6 +42,7 @@ var policy = map[string][]string{
 	"perf/container": {"perf", "perf/suite"}, // a command that shows readiness is words
 	"perf/baseline":  {"perf"},
 	"perf/profiler":  {"perf", "perf/profileio", "perf/calltree", "perf/perfdata"},
+	"perf/gocache":   {},
 
 	// The program in the containers that are timed: one file, embedded as text.
 	"perf/container/probe": {},
@@ -51,7 +52,7 @@ var policy = map[string][]string{
 	"perf/report":     {"perf", "perf/suite", "perf/measure", "perf/baseline", "perf/experiment", "perf/calltree", "perf/profiler"},
 
 	// L4: the only place for mage, environment variables, exit status and os.Stdout.
-	"perf/targets": {"perf", "perf/suite", "perf/benchio", "perf/measure", "perf/container", "perf/baseline", "perf/experiment", "perf/report", "perf/perfdata", "perf/profileio", "perf/calltree", "perf/flamegraph", "perf/profiler"},
+	"perf/targets": {"perf", "perf/suite", "perf/benchio", "perf/measure", "perf/container", "perf/baseline", "perf/gocache", "perf/experiment", "perf/report", "perf/perfdata", "perf/profileio", "perf/calltree", "perf/flamegraph", "perf/profiler"},
 
 	// The embedded subject is measured as a black box. It starts containers by way of
 	// the package that owns the engine's client; nothing imports it.

@@ -101,10 +101,10 @@ func (m GoModule) packages(ctx context.Context, pattern *regexp.Regexp) (module 
 	return module, found, nil
 }
 
-// run runs a command of the module to its end and returns its standard output.
+// run runs a command that builds, to its end, and returns its standard output.
 func (m GoModule) run(ctx context.Context, c suite.Command) ([]byte, error) {
 	j := job{Processes: m.Processes, w: suite.Workload{Name: "benchmarks of " + m.Ref, Cause: suite.GoCause}}
-	run, stdout, err := outputOf(ctx, j.command(c))
+	run, stdout, err := outputOf(ctx, j.command(c, m.Processes.BuildEnv...))
 	if err != nil {
 		return nil, j.failure(ctx, m.Ref+": ", run, err)
 	}

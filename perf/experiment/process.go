@@ -27,6 +27,9 @@ type Processes struct {
 	Logs string
 	// Env is added to the environment of every command, KEY=VALUE.
 	Env []string
+	// BuildEnv is added as well where nothing is measured: to the hooks, and to builds that
+	// other workloads need.
+	BuildEnv []string
 	// Root is the folder that aliases are other paths of; empty means Work.
 	Root string
 	// EngineEnv is added to the environment of commands that make containers.
@@ -82,7 +85,7 @@ func (j *job) setup(ctx context.Context) error {
 // all runs the commands of a hook one after another.
 func (j *job) all(ctx context.Context, hook string, list []suite.Command) error {
 	for _, c := range list {
-		cmd := j.command(c)
+		cmd := j.command(c, j.BuildEnv...)
 		cmd.Timeout = cmp.Or(j.w.HookTimeout, cmd.Timeout)
 		run, err := cmd.Run(ctx)
 		if err == nil {
@@ -208,22 +211,23 @@ func (j *job) memory(ctx context.Context) (Observation, error) {
 
 // main is the command that is measured.
 func (j *job) main() measure.Command {
-	c := j.w.Command
+	c, env := j.w.Command, j.BuildEnv
 	if j.clean {
-		c.Env = append(slices.Clone(c.Env), j.w.CleanEnv...)
+		c.Env, env = append(slices.Clone(c.Env), j.w.CleanEnv...), nil
 	}
-	cmd := j.command(c)
+	cmd := j.command(c, env...)
 	cmd.CPUs, cmd.Timeout, cmd.Count = j.w.CPUs, j.w.Timeout, true
 	cmd.Env = padded(cmd.Env, j.pad)
 	return cmd
 }
 
-func (j *job) command(c suite.Command) measure.Command {
+// command is c in the folder and the environment that it runs in, with env added.
+func (j *job) command(c suite.Command, env ...string) measure.Command {
 	base := os.Environ()
 	if dir, err := filepath.Abs(c.Dir); c.Dir != "" && err == nil {
 		base = environment(base, []string{"PWD=" + dir}) // as a shell would have it
 	}
-	base = environment(base, j.Env)
+	base = environment(environment(base, j.Env), env)
 	if j.w.MakesContainers {
 		base = environment(base, j.EngineEnv)
 	}

@@ -48,6 +48,9 @@ func child(do string, args []string) int {
 		}
 		_, err = fmt.Fprintln(f, args[1])
 		return exitCode(errors.Join(err, f.Close()))
+	case "append env":
+		args[1] += " " + os.Getenv("OF_ALL") + " " + os.Getenv("OF_BUILDS")
+		return child("append", args)
 	case "getenv":
 		fmt.Println(args[0] + "=" + os.Getenv(args[0]))
 		return 1
@@ -225,6 +228,26 @@ func TestWorkingDirectoryInTheEnvironment(t *testing.T) {
 	w, _ := measureOne(t, suite.Workload{Command: c})
 	if !strings.Contains(w.Reason, "PWD="+dir) {
 		t.Errorf("%q: want PWD to be the command's folder %s", w.Reason, dir)
+	}
+}
+
+// What builds have beside the rest is not in the environment of what is measured.
+func TestBuildEnv(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	say := func(word string) suite.Command { return play(t, "append env", log, word) }
+	p := Processes{Work: filepath.Join(t.TempDir(), "work"), Logs: t.TempDir(), Env: []string{"OF_ALL=1"}, BuildEnv: []string{"OF_BUILDS=1"}}
+	s := suite.Suite{Name: "s", Workloads: []suite.Workload{
+		{Name: "needed", Command: say("needed"), Min: 1, Max: 1},
+		{Name: "w", Command: say("run"), Needs: []string{"needed"}, Min: 1, Max: 1,
+			Setup: []suite.Command{say("setup")}, Prepare: []suite.Command{say("prepare")}},
+	}}
+	steps := s.Plan(suite.Full, map[string]bool{"w": true})
+	if err := (Engine{New: p.Runner}).Run(t.Context(), steps, new(perf.Result)); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(log)
+	if want := "needed 1 1\nsetup 1 1\nprepare 1 1\nrun 1 \n"; string(data) != want {
+		t.Errorf("the environment was\n%s(%v), want\n%s", data, err, want)
 	}
 }
 

@@ -35,6 +35,10 @@ func goFetch(dir, packages string) Command {
 	return Command{Args: []string{"go", "list", "-e", "-deps", packages}, Dir: dir}
 }
 
+// emptyGoCache is the environment in which the go command finds nothing that it has made
+// before. A cache that GOCACHEPROG serves would take the place of the folder.
+func emptyGoCache() []string { return []string{"GOCACHE=" + Work + "/gocache", "GOCACHEPROG="} }
+
 // Cleanroom is the suite of the embedded subject, a small cleanroom test runner in
 // Go that needs nothing but the Go toolchain. exe is what the system appends to the
 // name of a program (".exe" on Windows, else empty).
@@ -52,7 +56,7 @@ func Cleanroom(dir, exe string) Suite {
 				Command:  Command{[]string{"go", "build", "-trimpath", "-o", bin, SubjectPackage}, dir, goBuild},
 				Setup:    []Command{goFetch(dir, SubjectPackage)},
 				Fresh:    []string{Work + "/gocache"},
-				CleanEnv: []string{"GOCACHE=" + Work + "/gocache"},
+				CleanEnv: emptyGoCache(),
 				Creates:  []string{bin}, Cause: GoCause,
 				OneShot: true, Cost: 20 * time.Second, Timeout: 15 * time.Minute,
 			},
@@ -307,7 +311,7 @@ func GoModule(o GoModuleOptions) Suite {
 		Command:  Command{Args: []string{"go", "build", "-o", cmp.Or(o.Null, "/dev/null"), "./..."}, Dir: o.Dir},
 		Setup:    []Command{goFetch(o.Dir, "./...")},
 		Fresh:    []string{Work + "/gocache"},
-		CleanEnv: []string{"GOCACHE=" + Work + "/gocache"}, Cause: GoCause,
+		CleanEnv: emptyGoCache(), Cause: GoCause,
 		OneShot: true, Cost: 30 * time.Second, Timeout: time.Hour,
 	}
 	s.Objectives = []Objective{buildTime()}

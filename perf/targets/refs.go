@@ -226,22 +226,25 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 		return nil, nil, errors.Join(failure(fmt.Errorf("%s: %w", side.ref, err)), tree.Remove())
 	}
 	for k := range p.rebuilds {
-		side.processes = append(side.processes, r.processes(ctx, side.name, k, p.layouts))
+		side.processes = append(side.processes, r.processes(ctx, p, i, k))
 	}
 	return side, tree, nil
 }
 
-// processes are those of one build of a side. A build that is not measured uses the
-// caches of its user, as everywhere: the go command finds what it keeps by its content.
-// Each of several builds is linked in another order of functions, where the linker can
-// do that: with one layout alone, its luck cannot be told from the code's merit.
-func (r *run) processes(ctx context.Context, side string, k int, layouts []string) experiment.Processes {
+// processes are those of one build of a side. The builds of a side have a build cache of
+// their own. The new side takes over from the old one what is the same for both: so they
+// differ by what was changed, and not by what a compiler does differently each time. Each
+// of several builds is linked in another order of functions, where the linker can do that:
+// with one layout alone, its luck cannot be told from the code's merit.
+func (r *run) processes(ctx context.Context, p refPlan, side, k int) experiment.Processes {
 	work := r.space.Dir
-	env := slices.Clone(r.mark(ctx))
-	if k < len(layouts) {
-		env = append(env, "GOFLAGS="+layouts[k])
+	caches := sideCaches(work)
+	cache, builds := ownCache(ctx, p.root, caches[side], caches[:side]...)
+	env := slices.Concat(r.mark(ctx), cache)
+	if k < len(p.layouts) {
+		env = append(env, "GOFLAGS="+p.layouts[k])
 	}
-	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", side, k)), Root: work, Logs: r.dir, Env: env}
+	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", sideNames[side], k)), Root: work, Logs: r.dir, Env: env, BuildEnv: builds}
 }
 
 // suiteIn is the suite of the project at root, in the checkout dir of one of its refs.

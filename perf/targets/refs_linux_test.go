@@ -29,7 +29,7 @@ const counting = `import (
 func init() {
 	bin := suite.Work + "/bin/count"
 	targets.Use(suite.Suite{Name: "counting", Subject: "a script that counts", Workloads: []suite.Workload{
-		{Name: "build", Command: suite.Command{Args: []string{"sh", "-c", "sh -n count.sh && cp count.sh " + bin}}, Creates: []string{bin}, OneShot: true},
+		{Name: "build", Command: suite.Command{Args: []string{"sh", "-c", "sh -n count.sh && cp count.sh " + bin + " && echo $GOCACHE $GOCACHEPROG >" + bin + ".caches"}}, Creates: []string{bin}, OneShot: true},
 		{Name: "count", Command: suite.Command{Args: []string{"sh", bin}}, Needs: []string{"build"}},
 	}})
 }
@@ -155,6 +155,41 @@ func TestCompareRefs(t *testing.T) {
 	if !strings.Contains(beside.stdout, "Nothing was compared.") {
 		t.Errorf("a benchmark that is not there was found out after measuring:\n%s", beside.stdout)
 	}
+}
+
+// Each ref has a build cache of its own, and a program that serves it where nothing is
+// measured.
+func TestBuildCaches(t *testing.T) {
+	c := newCounter(t)
+	home := t.TempDir()
+	c.env = append(c.env, "XDG_CACHE_HOME="+home, "GOCACHE="+filepath.Join(home, "users"), "GOCACHEPROG=that of the user")
+	const show = "echo \"run $GOCACHE $GOCACHEPROG; built $(cat $0.caches)\" >&2; exit 1\n"
+	c.commit(t, show, "show")
+	for side, refs := range map[string][2]string{"old": {"show", "fast"}, "new": {"fast", "show"}} {
+		c.run(t, "compareRefs", refs[0], refs[1], "-workload=count").want(t, perf.ExitFailure)
+		own := filepath.Join(home, "clnrm-perf", "go-build", side)
+		others := filepath.Join(home, "users")
+		if side == "new" {
+			others += " " + filepath.Join(home, "clnrm-perf", "go-build", "old")
+		}
+		want := fmt.Sprintf("run %s ; built %s %s clnrm-perf-gocache %s %s\n", own, own, c.gate, own, others)
+		if !c.logged(t, want) {
+			t.Errorf("no run said\n%s", want)
+		}
+	}
+}
+
+// logged reports whether a log of a run holds the text.
+func (c counter) logged(t *testing.T, text string) bool {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(c.dir, ".perf", "runs", "*", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(logs, func(name string) bool {
+		data, err := os.ReadFile(name)
+		return err == nil && strings.Contains(string(data), text)
+	})
 }
 
 func TestRegressions(t *testing.T) {

@@ -270,11 +270,11 @@ func Compare(ctx context.Context, old, new string,
 
 // CompareRefs tells whether a git ref is slower than another: mage compareRefs OLD NEW.
 //
-// Each ref is checked out into a worktree of its own, built once, and removed
-// afterwards; the checkout and the index are only read. WORKTREE names the changes that
-// are not committed. The workloads of the suite are compared (a clean build only with
-// -workload=build), and in a Go module every benchmark of go test -bench, in rounds of
-// random order.
+// Each ref is checked out into a worktree of its own, built once with a build cache of
+// its own, and removed afterwards; the checkout and the index are only read. WORKTREE
+// names the changes that are not committed. The workloads of the suite are compared (a
+// clean build only with -workload=build), and in a Go module every benchmark of
+// go test -bench, in rounds of random order.
 //
 // Examples:
 //

@@ -102,9 +102,8 @@ func triaged(ctx context.Context, o triageOptions) error {
 	err = p.record(ctx)
 	p.status.Clear()
 	if ctx.Err() != nil {
-		err = fmt.Errorf("%s: nothing was found out", interrupted(ctx))
-	}
-	if err == nil {
+		err = look.interrupted(interrupted(ctx), files, o.json)
+	} else if err == nil {
 		err = look.publish(files, o.json)
 	}
 	err = errors.Join(err, p.space.Close())
@@ -425,6 +424,17 @@ func (t *triage) sizes(ctx context.Context, o experiment.ScaleOptions, step suit
 	t.about.Scale.SizeUnit = t.about.Workload.Unit
 	t.about.Scale.Sizes, err = o.Sized(ctx, sizes, processes.Runner)
 	return err
+}
+
+// interrupted publishes what was found out before the triage was interrupted, if the
+// workload has run by itself: all else says something of that.
+func (t *triage) interrupted(cause string, files map[string]string, json bool) error {
+	if t.about.Usage.Wall == 0 {
+		return fmt.Errorf("%s: nothing was found out", cause)
+	}
+	t.unknown("the rest", errors.New("the triage was interrupted"))
+	t.about.Diagnose()
+	return errors.Join(t.publish(files, json), fmt.Errorf("%s: what was not measured until then is missing", cause))
 }
 
 // publish writes the triage and prints it.

@@ -2,11 +2,17 @@ package targets_test
 
 import (
 	"encoding/json"
+	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/seanchatmangpt/clnrm-perf/perf"
 	"github.com/seanchatmangpt/clnrm-perf/perf/experiment"
 	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
@@ -59,4 +65,36 @@ func TestTriage(t *testing.T) {
 	call(t, dir, nil, "triage", "-cmd=true", "-sizes=1,2").want(t, 2, "{n} does not occur")
 	call(t, dir, nil, "triage", "-cmd=sleep {n}", "-sizes=2,1").want(t, 2, "rising numbers")
 	call(t, dir, nil, "triage", "-cmd=false", "-report=html=x").want(t, 2, "of the kinds md, json")
+}
+
+// Ctrl-C in the middle: what is known by then is printed and kept, and what is not is named.
+func TestTriageInterrupted(t *testing.T) {
+	testenv.Tool(t, "sh")
+	binary, _ := gate(t)
+	dir := t.TempDir()
+	// The 25th run is not one of those by itself: it interrupts the gate, and hangs.
+	const script = `echo run >>runs
+[ $(wc -l <runs) -lt 25 ] && exit
+while [ ! -s pid ]; do sleep 0.01; done
+kill -INT $(cat pid)
+exec sleep 1000
+`
+	if err := os.WriteFile(filepath.Join(dir, "work.sh"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := begin(t, dir, binary, "triage", "-cmd=sh work.sh", "-report=md=triage.md")
+	early := filepath.Join(dir, "early") // pid is there whole or not at all
+	if err := errors.Join(os.WriteFile(early, []byte(strconv.Itoa(s.cmd.Process.Pid)), 0o600), os.Rename(early, filepath.Join(dir, "pid"))); err != nil {
+		t.Fatal(err)
+	}
+	status, output := s.ended(t, time.Now().Add(cleanupLimit+time.Minute))
+	md, err := os.ReadFile(filepath.Join(dir, "triage.md"))
+	if status != perf.ExitFailure || err != nil || !strings.Contains(string(md), "the rest: the triage was interrupted") {
+		t.Errorf("exit status %d, %v: %s", status, err, md)
+	}
+	for _, want := range []string{"wall", "the rest: the triage was interrupted", "interrupted: what was not measured until then is missing"} {
+		if !strings.Contains(output, want) {
+			t.Errorf("no %q in\n%s", want, output)
+		}
+	}
 }

@@ -71,7 +71,7 @@ func Test(ctx context.Context,
 // engine. A package that is not among them is tested alone.
 var besides = []string{
 	"perf", "perf/suite", "perf/stats/proof", "perf/benchio", "perf/profileio", "perf/perfdata", "perf/calltree",
-	"perf/flamegraph", "perf/baseline", "perf/report", "perf/container/probe", "perf/internal/testenv", "perf/internal/clnrmtest", "magefiles",
+	"perf/flamegraph", "perf/baseline", "perf/gocache", "perf/report", "perf/container/probe", "perf/internal/testenv", "perf/internal/clnrmtest", "magefiles",
 }
 
 // sequential are the packages that start no goroutine, which a test of theirs holds. The

@@ -33,7 +33,7 @@ func sideCaches(work string) (dirs [2]string) {
 	root, err := os.UserCacheDir()
 	if err == nil {
 		root = filepath.Join(root, "clnrm-perf", "go-build")
-		err = os.MkdirAll(root, 0o755)
+		err = writable(root)
 	}
 	if err != nil {
 		root = filepath.Join(work, "go-build")
@@ -42,6 +42,19 @@ func sideCaches(work string) (dirs [2]string) {
 		dirs[i] = filepath.Join(root, name)
 	}
 	return dirs
+}
+
+// writable makes a folder, unless it is there, and sees whether another can be made in it: a
+// run as root may have left one that is only root's.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	probe, err := os.MkdirTemp(dir, "probe")
+	if err != nil {
+		return err
+	}
+	return os.Remove(probe)
 }
 
 // ownCache gives the go command a build cache of its own in the folder own, for work in the

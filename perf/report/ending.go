@@ -75,7 +75,8 @@ func headlineLists(r *perf.Result) (breached, failed, open []string) {
 		}
 	}
 	if !r.Complete {
-		failed = append(failed, "the run did not come to its end")
+		missing, _ := unfinished(r)
+		failed = append(failed, missing)
 	}
 	return breached, failed, open
 }

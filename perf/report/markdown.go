@@ -148,7 +148,8 @@ func (d Document) markdownReasons(out *writer) {
 		out.printf("\n\n%s\n%s\n%s\n", fence, strings.ReplaceAll(reason, "\n    ", "\n"), fence)
 	}
 	if !d.Result.Complete {
-		out.printf("\n**%s** the run did not come to its end; what is above had been measured by then\n", incomplete)
+		missing, rest := unfinished(d.Result)
+		out.printf("\n**%s** %s; what is above %s\n", incomplete, missing, rest)
 	}
 }
 

@@ -209,8 +209,17 @@ func failures(out *writer, r *perf.Result, st Style) {
 		}
 	}
 	if !r.Complete {
-		out.printf("\n%s the run did not come to its end; what is above had been measured by then\n", st.state(incomplete))
+		missing, rest := unfinished(r)
+		out.printf("\n%s %s; what is above %s\n", st.state(incomplete), missing, rest)
 	}
+}
+
+// unfinished says why a result that is incomplete is that, and what stands in it.
+func unfinished(r *perf.Result) (missing, rest string) {
+	if r.Imported() {
+		return "not all that was imported could be read", "is the rest"
+	}
+	return "the run did not come to its end", "had been measured by then"
 }
 
 // incomplete marks a run that did not come to its end.

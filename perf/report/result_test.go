@@ -100,6 +100,8 @@ func TestHeadline(t *testing.T) {
 	warned.Exit, warned.Objectives[1].State, warned.Workloads[3].State = perf.ExitFailure, perf.OverTarget, perf.StateFailed
 	cut := goodRun()
 	cut.Exit, cut.Complete = perf.ExitFailure, false
+	unread := emptyRun()
+	unread.Exit, unread.Complete, unread.Mode = perf.ExitFailure, false, perf.ModeImport
 	for name, row := range map[string]struct {
 		r    *perf.Result
 		want string
@@ -110,6 +112,7 @@ func TestHeadline(t *testing.T) {
 		"failed beside a warning": {warned, "self-test failed"},
 		"open":                    {open, "cli startup is NOT MEASURED"},
 		"interrupted":             {cut, "the run did not come to its end"},
+		"import":                  {unread, "not all that was imported could be read"},
 		"no objective":            {emptyRun(), "nothing was judged: the suite has no objective"},
 	} {
 		if got := Headline(row.r); got != row.want {

@@ -80,13 +80,17 @@ func hasBenchmark(file string, pattern *regexp.Regexp) bool {
 
 // packages asks the go command for the packages of the module that have benchmarks.
 func (m GoModule) packages(ctx context.Context, pattern *regexp.Regexp) (module string, found []goBenchmark, err error) {
-	const format = `{{.Module.Path}}{{"\t"}}{{.ImportPath}}{{"\t"}}{{.Dir}}{{range .TestGoFiles}}{{"\t"}}{{.}}{{end}}{{range .XTestGoFiles}}{{"\t"}}{{.}}{{end}}`
+	// Where the go command cannot work at all, as on a full disk, a package has no module.
+	const format = `{{if .Module}}{{.Module.Path}}{{else}}{{with .Error}}{{printf "%q" .Err}}{{end}}{{end}}{{"\t"}}{{.ImportPath}}{{"\t"}}{{.Dir}}{{range .TestGoFiles}}{{"\t"}}{{.}}{{end}}{{range .XTestGoFiles}}{{"\t"}}{{.}}{{end}}`
 	out, err := m.run(ctx, suite.Command{Args: []string{"go", "list", "-e", "-f", format, "./..."}, Dir: m.Dir})
 	if err != nil {
 		return "", nil, err
 	}
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
+		if fault, ok := strings.CutPrefix(fields[0], `"`); ok {
+			return "", nil, fmt.Errorf("%s: listing the packages in %s: %s", m.Ref, m.Dir, strings.TrimSuffix(fault, `"`))
+		}
 		if len(fields) < 4 {
 			continue
 		}

@@ -49,7 +49,7 @@ func TestProofOnProcesses(t *testing.T) {
 	p.calibrate()
 	machine, _ := measure.Machine(t.Context())
 	fmt.Printf("a command that computes for %s on one thread, gated by CPU time; the other core is loaded\non %s, %d cores, %s\n\n", proofWork, machine.CPU, machine.Cores, machine.Virtualisation)
-	fmt.Printf("%-42s %8s %7s %7s %10s %10s %9s %10s\n", "", "sessions", "SLOWER", "FASTER", "NO CHANGE", "UNDECIDED", "mean runs", "time")
+	fmt.Printf("%-42s %8s %7s %7s %10s %10s %8s %10s %10s\n", "", "sessions", "SLOWER", "FASTER", "NO CHANGE", "UNDECIDED", "INVALID", "mean runs", "time")
 	itself := p.row("against itself", same, 2*time.Minute, 1, 0)
 	two := p.row("2 % slower", slower, 2*time.Minute, 1.02, 0)
 	// Work that varies so much takes minutes to be told to be the same; whether it is called
@@ -153,7 +153,7 @@ func (p *proof) row(name string, sessions int, budget time.Duration, factor, var
 		verdicts[c.Verdict]++
 		runs += 2 * c.Pairs
 	}
-	fmt.Printf("%-42s %8d %7d %7d %10d %10d %9.1f %10s\n", name, sessions, verdicts[perf.Slower], verdicts[perf.Faster], verdicts[perf.NoChange], verdicts[perf.VerdictUnsure],
+	fmt.Printf("%-42s %8d %7d %7d %10d %10d %8d %10.1f %10s\n", name, sessions, verdicts[perf.Slower], verdicts[perf.Faster], verdicts[perf.NoChange], verdicts[perf.VerdictUnsure], verdicts[perf.Invalid],
 		float64(runs)/float64(sessions), time.Since(began).Round(time.Second))
 	return verdicts
 }

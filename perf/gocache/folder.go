@@ -1,6 +1,7 @@
 package gocache
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -108,37 +109,36 @@ func parse(line string, action []byte) (e entry, err error) {
 	return entry{output: output, size: size, time: time.Unix(0, nanoseconds)}, nil
 }
 
-// adopt takes an entry of another cache over. Its output is linked where that can be
-// done: nobody changes an output in place, and the other cache may drop its name.
+// adopt copies an entry of another cache. A link would be one file with it, whose time of
+// last use and damages both would have.
 func (d dir) adopt(action []byte, e entry) (entry, error) {
 	from := e.path
-	to, err := d.file(e.output, "d")
-	if err != nil {
+	var err error
+	if e.path, err = d.file(e.output, "d"); err != nil {
 		return entry{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := replace(e.path, func(w io.Writer) error { return copyAll(w, from, e.size) }); err != nil {
 		return entry{}, err
 	}
-	if err := os.Link(from, to); err != nil && !errors.Is(err, os.ErrExist) { // another file system
-		if err := replace(to, func(w io.Writer) error { return copyFrom(w, from) }); err != nil {
-			return entry{}, err
-		}
-	}
-	e.path = to
 	return e, d.note(action, e)
 }
 
-func copyFrom(w io.Writer, name string) error {
+// copyAll copies a file that must have size bytes.
+func copyAll(w io.Writer, name string, size int64) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = io.Copy(w, f)
+	n, err := io.Copy(w, f)
+	if err == nil && n != size {
+		err = fmt.Errorf("%s: %d bytes instead of %d", name, n, size)
+	}
 	return err
 }
 
-// put stores the output of an action.
+// put stores the output of an action. What is there by its name and holds something else
+// was damaged, and is replaced.
 func (o overlay) put(action, output, body []byte, size int64) (e entry, err error) {
 	if int64(len(body)) != size {
 		return e, fmt.Errorf("%d bytes came of an output of %d", len(body), size)
@@ -147,7 +147,7 @@ func (o overlay) put(action, output, body []byte, size int64) (e entry, err erro
 	if e.path, err = o.own.file(output, "d"); err != nil {
 		return e, err
 	}
-	if info, err := os.Stat(e.path); err != nil || info.Size() != size {
+	if there, err := os.ReadFile(e.path); err != nil || !bytes.Equal(there, body) {
 		err := replace(e.path, func(w io.Writer) error { _, err := w.Write(body); return err })
 		if err != nil {
 			return e, err
@@ -168,8 +168,8 @@ func (d dir) note(action []byte, e entry) error {
 	})
 }
 
-// replace writes a file whole or not at all: the go command may read the folder at any
-// time.
+// replace writes a file whole or not at all, as other processes see it, which may read the
+// folder at any time.
 func replace(name string, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err

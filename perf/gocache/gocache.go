@@ -1,9 +1,9 @@
 // Package gocache serves the go command a build cache that lies in a folder of its own
-// and begins with what other caches hold.
+// and takes over what other caches hold.
 //
 // An empty cache makes the go command compile the standard library and all dependencies
 // anew, for minutes; a shared one is changed by each build. Here each build has its own:
-// what it makes goes there, and what it does not find there is taken over from the other
+// what it makes goes there, and what it does not find there is copied from the other
 // caches, which are only read. Keys are hashes of what goes into an action, so that what
 // is found is what would be made (but for C libraries of the system, which the go command
 // does not hash: go help cache).
@@ -19,6 +19,7 @@ package gocache
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,22 +48,23 @@ type response struct {
 }
 
 // Serve answers the go command's requests, read from r, on w, until it closes the cache
-// or r ends. own is the folder of the cache, which is made, and others those of the caches
-// to take over from, the first that has something first. What cannot be stored is an answer to the go command; an error means
-// that no more requests could be read or answered.
+// or r ends. own is the folder of the cache, which is made. The folders others are those
+// of the caches to take over from: the first that has an entry serves it. What cannot be
+// stored is an answer to the go command; an error means that no more requests could be
+// read or answered.
 //
-// Requests are answered one after another: an answer takes microseconds, unless a large
-// output is stored, and then it must be read from r first.
+// Requests are answered one after another: but for the outputs that are stored or copied,
+// which must be written first, an answer takes microseconds.
 func Serve(own string, others []string, r io.Reader, w io.Writer) error {
 	cache := overlay{own: dir(own)}
 	for _, other := range others {
 		cache.others = append(cache.others, dir(other))
 	}
-	cache.own.trim(time.Now())
 	in, out := json.NewDecoder(bufio.NewReaderSize(r, 1<<16)), json.NewEncoder(w)
 	if err := out.Encode(response{KnownCommands: []string{"get", "put", "close"}}); err != nil {
 		return fmt.Errorf("telling the go command what its cache can do: %w", err)
 	}
+	cache.own.trim(time.Now())
 	for {
 		var req request
 		if err := in.Decode(&req); errors.Is(err, io.EOF) {
@@ -83,6 +85,19 @@ func Serve(own string, others []string, r io.Reader, w io.Writer) error {
 			return nil
 		}
 	}
+}
+
+// CheckOutput checks what a program printed that was to serve a cache and was asked
+// nothing. Anything before the first answer makes the go command give up its build.
+func CheckOutput(printed []byte) error {
+	var first response
+	if err := json.NewDecoder(bytes.NewReader(printed)).Decode(&first); err != nil {
+		return fmt.Errorf("it prints something else first, maybe in the init of a package: %w", err)
+	}
+	if len(first.KnownCommands) == 0 {
+		return errors.New("it does not say what its cache can do")
+	}
+	return nil
 }
 
 // answer is what the go command gets for a request.

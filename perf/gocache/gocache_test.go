@@ -243,22 +243,70 @@ func edit(name, old, text string) error {
 	return os.WriteFile(name, []byte(strings.Replace(string(data), old, text, 1)), 0o600)
 }
 
-// A file of another file system cannot be linked.
-func TestAnotherFileSystem(t *testing.T) {
-	const memory = "/dev/shm"
-	other, err := os.MkdirTemp(memory, "gocache")
-	if err != nil {
-		testenv.Missing(t, "tmpfs", err.Error())
+// What is damaged in the cache's own folder is taken over again, or made again.
+func TestDamagedFolder(t *testing.T) {
+	for name, damage := range map[string]func(output string) error{
+		"other bytes": func(output string) error { return os.WriteFile(output, []byte("OUTPUT"), 0o600) },
+		"too short":   func(output string) error { return os.Truncate(output, 3) },
+		"nothing":     os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			own, other := t.TempDir(), t.TempDir()
+			talk(t, other, nil, put("a", "output"))
+			output := talk(t, own, nil, put("a", "output"))[1].DiskPath
+			check := func(what string, r response) {
+				t.Helper()
+				if data, err := os.ReadFile(output); string(data) != "output" || r.Miss || r.Err != "" || r.DiskPath != output {
+					t.Errorf("%s: %q (%v), %+v", what, data, err, r)
+				}
+			}
+			if err := damage(output); err != nil {
+				t.Fatal(err)
+			}
+			if name != "other bytes" { // nobody reads it all, as the go command does not
+				check("taken over", talk(t, own, []string{other}, get("a"))[1])
+				if err := damage(output); err != nil {
+					t.Fatal(err)
+				}
+			}
+			check("made", talk(t, own, nil, put("a", "output"))[1])
+		})
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(other) })
-	from := talk(t, other, nil, put("a", "output"))[1].DiskPath
-	own := t.TempDir()
-	if err := os.Link(from, filepath.Join(own, "link")); err == nil {
-		t.Skip(memory + " and the folder of the tests are one file system")
+}
+
+// The other caches are only read: not even their times change, which say what was used.
+func TestOthersAreOnlyRead(t *testing.T) {
+	own, other := t.TempDir(), t.TempDir()
+	talk(t, other, nil, put("a", "output"))
+	then := time.Now().Add(-keep).Truncate(time.Second)
+	var names []string
+	for name := range content(t, other) {
+		names = append(names, name)
+		if err := os.Chtimes(name, then, then); err != nil {
+			t.Fatal(err)
+		}
 	}
-	r := talk(t, own, []string{other}, get("a"))
-	if data, err := os.ReadFile(r[1].DiskPath); string(data) != "output" || !strings.HasPrefix(r[1].DiskPath, own) {
-		t.Errorf("%+v: %q, %v", r[1], data, err)
+	talk(t, own, []string{other}, get("a"), get("a"))
+	got := talk(t, own, []string{other}, get("a"), put("a", "output"))
+	if !strings.HasPrefix(got[1].DiskPath, own) {
+		t.Errorf("%s is not in the folder of the cache", got[1].DiskPath)
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err != nil || !info.ModTime().Equal(then) {
+			t.Errorf("%s was touched: %v, %v", name, info.ModTime(), err)
+		}
+	}
+}
+
+func TestCheckOutput(t *testing.T) {
+	var out bytes.Buffer
+	if err := Serve(t.TempDir(), nil, strings.NewReader(""), &out); err != nil {
+		t.Fatal(err)
+	}
+	for printed, good := range map[string]bool{out.String(): true, "hello\n" + out.String(): false, "{}\n": false, "": false} {
+		if err := CheckOutput([]byte(printed)); (err == nil) != good {
+			t.Errorf("%q: %v", printed, err)
+		}
 	}
 }
 
@@ -280,12 +328,16 @@ func TestTrim(t *testing.T) {
 			}
 		}
 	}
-	age("*/*", keep+time.Hour)
+	age("*/*", keep+2*exactTo)
 	talk(t, own, nil, get("used"), put("new", "more than that"))
 	if r := talk(t, own, nil, get("old")); r[1].Miss {
 		t.Error("trimmed on the day of the last time")
 	}
-	age("*/*", keep+time.Hour)
+	tool := filepath.Join(own, "ab", "abcd-d") // a program that the go command ran
+	if err := errors.Join(os.MkdirAll(tool, 0o755), os.WriteFile(filepath.Join(tool, "tool"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	age("*/*", keep+2*exactTo)
 	talk(t, own, nil, get("used"), put("new", "output of new"))
 	stamp := fmt.Sprintln(now.Add(-lookEvery - time.Hour).Unix())
 	if err := os.WriteFile(filepath.Join(own, "trim.txt"), []byte(stamp), 0o600); err != nil {
@@ -295,8 +347,10 @@ func TestTrim(t *testing.T) {
 	if !r[1].Miss || r[2].Miss {
 		t.Errorf("%+v: want what nobody used to be gone, and the rest to be there", r)
 	}
-	if _, err := os.Stat(paths["old"]); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the output of what was trimmed: %v", err)
+	for _, name := range []string{paths["old"], tool} {
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s was to be trimmed: %v", name, err)
+		}
 	}
 }
 

@@ -50,8 +50,8 @@ func (d dir) trim(now time.Time) {
 		folder := filepath.Join(string(d), fmt.Sprintf("%02x", key))
 		files, _ := os.ReadDir(folder) // most are not there at first
 		for _, file := range files {
-			if info, err := file.Info(); err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > keep {
-				_ = os.Remove(filepath.Join(folder, file.Name()))
+			if info, err := file.Info(); err == nil && now.Sub(info.ModTime()) > keep+exactTo {
+				_ = os.RemoveAll(filepath.Join(folder, file.Name())) // a program that the go command ran is a folder
 			}
 		}
 	}

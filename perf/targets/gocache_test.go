@@ -37,12 +37,12 @@ func TestSideCaches(t *testing.T) {
 }
 
 // The go command splits what starts a cache at spaces, unless they are quoted.
-func TestCacheCommand(t *testing.T) {
-	command, err := cacheCommand("/a b/own", []string{"/it's", "/plain"})
-	if err != nil || !strings.HasSuffix(command, ` clnrm-perf-gocache '/a b/own' /it's /plain`) {
-		t.Errorf("%s (%v)", command, err)
+func TestAsCommand(t *testing.T) {
+	command, err := asCommand([]string{"/a b/gate", "verb", "/it's", ""})
+	if want := `'/a b/gate' verb /it's ''`; err != nil || command != want {
+		t.Errorf("%s (%v), want %s", command, err, want)
 	}
-	if _, err := cacheCommand(`/a' "b`, nil); err == nil {
+	if _, err := asCommand([]string{`/a' "b`}); err == nil {
 		t.Error("no error, where no quote can be put around a folder")
 	}
 }

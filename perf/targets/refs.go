@@ -56,6 +56,7 @@ type refPlan struct {
 	// layouts are the GOFLAGS of each build; none where there is one build of a side, which
 	// is linked as its user does.
 	layouts []string
+	caches  [2]buildCache // of the sides, from the run on
 }
 
 // planRefs checks everything that can be checked before anything is built. A ref that is
@@ -160,6 +161,7 @@ func (r *run) compareRefs(ctx context.Context, p refPlan) (err error) {
 	r.result.Suite = "compare refs"
 	r.result.Subject = perf.Subject{Name: p.labels[1] + " against " + p.labels[0], Commit: p.commit[1], Dirty: p.refs[1] == experiment.WorktreeRef}
 	r.result.Machine, r.result.Warnings = measure.Machine(ctx)
+	p.caches = r.buildCaches(ctx, p.root)
 	var sides [2]*refSide
 	for i := range sides {
 		side, tree, err := r.checkOut(ctx, p, i)
@@ -231,20 +233,16 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 	return side, tree, nil
 }
 
-// processes are those of one build of a side. The builds of a side have a build cache of
-// their own. The new side takes over from the old one what is the same for both: so they
-// differ by what was changed, and not by what a compiler does differently each time. Each
-// of several builds is linked in another order of functions, where the linker can do that:
-// with one layout alone, its luck cannot be told from the code's merit.
+// processes are those of one build of a side. All builds of a side have its build cache. Each
+// is linked in another order of functions, where the linker can do that: with one layout
+// alone, its luck cannot be told from the code's merit.
 func (r *run) processes(ctx context.Context, p refPlan, side, k int) experiment.Processes {
-	work := r.space.Dir
-	caches := sideCaches(work)
-	cache, builds := ownCache(ctx, p.root, caches[side], caches[:side]...)
-	env := slices.Concat(r.mark(ctx), cache)
+	work, cache := r.space.Dir, p.caches[side]
+	env := slices.Concat(r.mark(ctx), cache.env)
 	if k < len(p.layouts) {
 		env = append(env, "GOFLAGS="+p.layouts[k])
 	}
-	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", sideNames[side], k)), Root: work, Logs: r.dir, Env: env, BuildEnv: builds}
+	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", sideNames[side], k)), Root: work, Logs: r.dir, Env: env, BuildEnv: cache.builds}
 }
 
 // suiteIn is the suite of the project at root, in the checkout dir of one of its refs.

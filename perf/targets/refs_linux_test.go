@@ -162,11 +162,14 @@ func TestCompareRefs(t *testing.T) {
 func TestBuildCaches(t *testing.T) {
 	c := newCounter(t)
 	home := t.TempDir()
-	c.env = append(c.env, "XDG_CACHE_HOME="+home, "GOCACHE="+filepath.Join(home, "users"), "GOCACHEPROG=that of the user")
+	c.env = append(c.env, "XDG_CACHE_HOME="+home, "GOCACHE="+filepath.Join(home, "users"), "GOCACHEPROG=that of the user", "GOENV="+filepath.Join(home, "env"))
+	if err := os.WriteFile(filepath.Join(home, "env"), []byte("GOCACHEPROG=/one/for/good\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const show = "echo \"run $GOCACHE $GOCACHEPROG; built $(cat $0.caches)\" >&2; exit 1\n"
 	c.commit(t, show, "show")
 	for side, refs := range map[string][2]string{"old": {"show", "fast"}, "new": {"fast", "show"}} {
-		c.run(t, "compareRefs", refs[0], refs[1], "-workload=count").want(t, perf.ExitFailure)
+		c.run(t, "compareRefs", refs[0], refs[1], "-workload=count").want(t, perf.ExitFailure, "go env -w has set GOCACHEPROG to /one/for/good")
 		own := filepath.Join(home, "clnrm-perf", "go-build", side)
 		others := filepath.Join(home, "users")
 		if side == "new" {
@@ -177,6 +180,16 @@ func TestBuildCaches(t *testing.T) {
 			t.Errorf("no run said\n%s", want)
 		}
 	}
+}
+
+// A gate that prints when it starts cannot serve a cache. What it builds begins with less.
+func TestGateThatPrints(t *testing.T) {
+	c := newCounter(t)
+	printing := newConsumer(t, strings.Replace(counting, "import (", "import (\n\t_ \"example.com/greet/a\"\n", 1))
+	printing.write(t, "a/a.go", "package a\n\nimport \"os\"\n\nfunc init() { os.Stdout.WriteString(\"hello\\n\") }\n")
+	c.gate = filepath.Join(t.TempDir(), "gate")
+	printing.mage(t, "-compile", c.gate).want(t, 0)
+	c.run(t, "compareRefs", "fast", "fast", "-workload=count", "-budget=1s").want(t, 0, "cannot be taken over", "prints something else first")
 }
 
 // logged reports whether a log of a run holds the text.

@@ -218,6 +218,7 @@ func (r *run) measure(ctx context.Context, c choice) (err error) {
 	}
 	steps := c.suite.Plan(c.mode, c.wanted)
 	r.learnCosts(steps)
+	r.checkEmptyCache(ctx, steps)
 	return r.engine(ctx, c.suite, steps)
 }
 

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -192,7 +191,7 @@ func (p *proof) customs(name string, sessions int, varies float64) {
 			}
 		}
 	}
-	fmt.Printf("%s  %s\n", name, strings.Repeat(" ", 64)+time.Since(began).Round(time.Second).String())
+	fmt.Printf("%-109s %10s\n", name, time.Since(began).Round(time.Second))
 	for i, rule := range customRules {
 		fmt.Printf("%-42s %8d  alarms: %d (%.0f %%)\n", rule.name, sessions, alarms[i], 100*float64(alarms[i])/float64(sessions))
 	}

@@ -16,6 +16,10 @@ const (
 	// perf takes something else that lies on the stack for a return address: where
 	// functions begin and end, and in code that the linker has made.
 	perfStrays = "perf strays"
+	// Both end where the information about the code does: while the C++ library moves from a
+	// throw to its handler, and the stack is neither one's. What lies there for the next
+	// address is none of any code, and perf shows it.
+	perfShowsNoCode = "perf shows an address without code"
 	// The kernel could not copy the stack, since it was not in memory. The only address of
 	// the program that is known is the sample's own, which perf does not show.
 	perfShowsNothing = "perf shows no address without a dump"
@@ -59,8 +63,15 @@ func (s *oracleSymbols) difference(o, p oneSample) string {
 		return perfLosesFrames
 	case o.dump.root:
 		return perfStrays
+	case same == len(o.frames) && same+1 == len(p.frames) && o.dump.nowhere(p.frames[same]):
+		return perfShowsNoCode
 	}
 	return otherDifference // perf may be the one that goes on
+}
+
+// nowhere reports whether a frame of perf's is an address at which the process has nothing.
+func (d *oracleDump) nowhere(f oracleFrame) bool {
+	return f.module == unknownName && d.find(f.ip) == nil && d.find(f.ip+1) == nil // it shows callers one byte before
 }
 
 // nameDifference says in which way the names of one address differ.

@@ -422,6 +422,10 @@ func (d *docker) Events(ctx context.Context, f EventFilter) (*EventStream, error
 	case err := <-failed:
 		return nil, d.failed("follow", "events", err)
 	default:
+		// The client lets go of its caller before it hands its error over.
+		if err := ctx.Err(); err != nil {
+			return nil, d.failed("follow", "events", err)
+		}
 	}
 	out := make(chan Event)
 	s := &EventStream{C: out}

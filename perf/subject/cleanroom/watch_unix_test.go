@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -28,6 +29,10 @@ func (r *room) start(args ...string) *running {
 		r.t.Fatal(err)
 	}
 	cmd.Stderr = os.Stderr
+	// Tests that run under nohup(1) hand its ignored SIGHUP on, unless they catch it.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}

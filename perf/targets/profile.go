@@ -32,6 +32,20 @@ type profileOptions struct {
 	kinds                            []profiler.Kind
 }
 
+// subjects checks the flags that name what is looked at. An empty one, as -cmd="$CMD" is
+// without that variable, does not ask for what is looked at by default.
+func subjects(workload, cmd, url *string) error {
+	for _, flag := range []struct {
+		name  string
+		value *string
+	}{{"workload", workload}, {"cmd", cmd}, {"url", url}} {
+		if flag.value != nil && strings.TrimSpace(*flag.value) == "" {
+			return bare(perf.Usagef("-%s= names nothing: name something, or leave the flag out", flag.name))
+		}
+	}
+	return nil
+}
+
 // defaultRecording is how much time the runs of a short command are to take together.
 const defaultRecording = 10 * time.Second
 

@@ -34,6 +34,9 @@ func Profile(ctx context.Context,
 	open *bool, /* show the flame graph */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
+	if err := subjects(workload, cmd, url); err != nil {
+		return err
+	}
 	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), via: str(via), open: is(open), strict: is(strict)})
 }
 
@@ -53,6 +56,9 @@ func CleanroomProfile(ctx context.Context,
 	open *bool, /* show the flame graph */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
+	if err := subjects(workload, nil, nil); err != nil {
+		return err
+	}
 	return profiled(ctx, profileOptions{workload: str(workload), seconds: str(seconds), via: str(via), open: is(open), strict: is(strict), cleanroom: true})
 }
 
@@ -76,6 +82,9 @@ func ProfileHeap(ctx context.Context,
 	open *bool, /* show the flame graph */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
+	if err := subjects(workload, cmd, url); err != nil {
+		return err
+	}
 	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), open: is(open), strict: is(strict), kinds: []profiler.Kind{profiler.KindHeap}})
 }
 
@@ -100,6 +109,9 @@ func ProfileOffCpu(ctx context.Context, //nolint:revive // Mage makes profileOff
 	open *bool, /* show the flame graph */
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
+	if err := subjects(workload, cmd, url); err != nil {
+		return err
+	}
 	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), via: str(via), open: is(open), strict: is(strict), kinds: []profiler.Kind{profiler.KindOffCPU}})
 }
 
@@ -121,6 +133,9 @@ func ProfileAll(ctx context.Context,
 	strict *bool, /* a profile that cannot be believed fails */
 ) error {
 	all := []profiler.Kind{profiler.KindCPU, profiler.KindHeap, profiler.KindOffCPU}
+	if err := subjects(workload, cmd, url); err != nil {
+		return err
+	}
 	return profiled(ctx, profileOptions{workload: str(workload), cmd: str(cmd), url: str(url), seconds: str(seconds), via: str(via), strict: is(strict), kinds: all})
 }
 

@@ -113,6 +113,8 @@ func TestProfileUsage(t *testing.T) {
 	call(t, dir, nil, "profile").want(t, 2, "neither a Cargo.toml nor a go.mod")
 	call(t, dir, nil, "profile", "-cmd=x", "-seconds=soon").want(t, 2, "-seconds")
 	call(t, dir, nil, "profile", "-workload=none").want(t, 2)
+	call(t, dir, nil, "profile", "-cmd=").want(t, 2, "-cmd= names nothing")
+	call(t, dir, nil, "triage", "-workload= ").want(t, 2, "-workload= names nothing")
 	call(t, dir, nil, "profile", "-cmd=x", "-via=strace").want(t, 2, "events, go, perf")
 	call(t, dir, nil, "profile", "-url=http://localhost", "-via=perf").want(t, 2, "take one of them")
 	call(t, dir, nil, "profile", "-cmd=x", "-workload=y").want(t, 2, "-cmd=x", "-workload=y", "take one of them")

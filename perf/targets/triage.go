@@ -49,6 +49,9 @@ func Triage(ctx context.Context,
 	report *string, /* KIND=FILE,... writes reports: md, json */
 	json *bool, /* print the triage as JSON to stdout, and nothing else there */
 ) error {
+	if err := subjects(workload, cmd, nil); err != nil {
+		return err
+	}
 	return triaged(ctx, triageOptions{profileOptions{workload: str(workload), cmd: str(cmd), containers: true}, str(sizes), str(budget), str(report), 0, is(json)})
 }
 

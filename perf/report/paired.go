@@ -185,9 +185,18 @@ func pairedDesign(out *writer, r *perf.Result, st Style) {
 	if r.Mode == SuiteMode {
 		evidence = fmt.Sprintf("SLOWER, FASTER: of those that are called so, at most %.4g %% are by chance, over all comparisons together (e-BH)", 100*c.Alpha)
 	}
-	lines = append(lines, wrap(fmt.Sprintf("%s; NO CHANGE: %.4g %% or more is refuted, both ways; interval: of the ratio new/old, %.4g %%, valid at every look",
-		evidence, 100*c.MinEffect, 100*(1-c.Alpha))), wrap(madeHow(c)))
+	interval := fmt.Sprintf("interval: of the ratio new/old, %.4g %%, valid at every look", 100*(1-c.Alpha))
+	if slices.ContainsFunc(r.Comparisons, reachesBeyond) {
+		interval += "; it may reach beyond what NO CHANGE refutes, as it errs on either side half as often as that does"
+	}
+	lines = append(lines, wrap(fmt.Sprintf("%s; NO CHANGE: %.4g %% or more is refuted, both ways; %s", evidence, 100*c.MinEffect, interval)), wrap(madeHow(c)))
 	out.printf("\n%s\n", st.faint(strings.Join(lines, "\n")))
+}
+
+// reachesBeyond reports whether a comparison is NO CHANGE, with an interval that is wider.
+func reachesBeyond(c perf.Comparison) bool {
+	wider := c.Low != nil && *c.Low < 1/(1+c.MinEffect) || c.High != nil && *c.High > 1+c.MinEffect
+	return wider && c.Gate && c.Verdict == perf.NoChange
 }
 
 // gateReasons are why the metrics gate, each said once, with the metrics that it is

@@ -90,6 +90,34 @@ func TestPaired(t *testing.T) {
 	}
 }
 
+// An interval that is wider than what NO CHANGE refutes is no contradiction, and needs a word.
+func TestIntervalBeyond(t *testing.T) {
+	const word = "may reach beyond"
+	for _, tc := range []struct {
+		low, high *float64
+		verdict   perf.Verdict
+		want      bool
+	}{
+		{new(0.99), new(1.01), perf.NoChange, false},
+		{new(0.99), new(1.03), perf.NoChange, true},
+		{new(0.97), nil, perf.NoChange, true},
+		{nil, nil, perf.NoChange, false},
+		{new(0.97), new(1.03), perf.VerdictUnsure, false},
+	} {
+		r := pairedRun()
+		r.Comparisons = r.Comparisons[:1]
+		c := &r.Comparisons[0]
+		c.Low, c.High, c.Verdict = tc.low, tc.high, tc.verdict
+		var b strings.Builder
+		if err := Paired(&b, r, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(strings.Fields(b.String()), " "), word); got != tc.want {
+			t.Errorf("%+v:\n%s", tc, &b)
+		}
+	}
+}
+
 func TestPairedHeadline(t *testing.T) {
 	if got := ComparisonHeadline(suiteRun()); !strings.HasPrefix(got, "sub.BenchmarkParse/large allocs/op is SLOWER") {
 		t.Errorf("%q", got)

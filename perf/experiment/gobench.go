@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,29 +79,35 @@ func hasBenchmark(file string, pattern *regexp.Regexp) bool {
 	return slices.ContainsFunc(benchmarkFunction.FindAllSubmatch(data, -1), func(m [][]byte) bool { return pattern.Match(m[1]) })
 }
 
-// packages asks the go command for the packages of the module that have benchmarks.
+// packageFormat has go list print a package as a line of its module, its path, its folder
+// and its test files. One without a module has an error instead, quoted: its path may be none
+// that a package can have.
+const packageFormat = `{{if .Module}}{{.Module.Path}}{{else}}{{with .Error}}{{printf "%q" .Err}}{{end}}{{end}}{{"\t"}}{{.ImportPath}}{{"\t"}}{{.Dir}}{{range .TestGoFiles}}{{"\t"}}{{.}}{{end}}{{range .XTestGoFiles}}{{"\t"}}{{.}}{{end}}`
+
+// packages asks the go command for the packages of the module that have benchmarks. Where
+// all are without a module, as on a full disk, the go command cannot work.
 func (m GoModule) packages(ctx context.Context, pattern *regexp.Regexp) (module string, found []goBenchmark, err error) {
-	// Where the go command cannot work at all, as on a full disk, a package has no module.
-	const format = `{{if .Module}}{{.Module.Path}}{{else}}{{with .Error}}{{printf "%q" .Err}}{{end}}{{end}}{{"\t"}}{{.ImportPath}}{{"\t"}}{{.Dir}}{{range .TestGoFiles}}{{"\t"}}{{.}}{{end}}{{range .XTestGoFiles}}{{"\t"}}{{.}}{{end}}`
-	out, err := m.run(ctx, suite.Command{Args: []string{"go", "list", "-e", "-f", format, "./..."}, Dir: m.Dir})
+	out, err := m.run(ctx, suite.Command{Args: []string{"go", "list", "-e", "-f", packageFormat, "./..."}, Dir: m.Dir})
 	if err != nil {
 		return "", nil, err
 	}
+	fault := ""
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
-		if fault, ok := strings.CutPrefix(fields[0], `"`); ok {
-			return "", nil, fmt.Errorf("%s: listing the packages in %s: %s", m.Ref, m.Dir, strings.TrimSuffix(fault, `"`))
+		if text, err := strconv.Unquote(fields[0]); err == nil {
+			fault = text
+			continue
 		}
-		if len(fields) < 4 {
+		if len(fields) < 3 {
 			continue
 		}
 		module = fields[0]
-		for _, file := range fields[3:] {
-			if hasBenchmark(filepath.Join(fields[2], file), pattern) {
-				found = append(found, goBenchmark{pkg: fields[1], dir: fields[2]})
-				break
-			}
+		if slices.ContainsFunc(fields[3:], func(file string) bool { return hasBenchmark(filepath.Join(fields[2], file), pattern) }) {
+			found = append(found, goBenchmark{pkg: fields[1], dir: fields[2]})
 		}
+	}
+	if module == "" && fault != "" {
+		return "", nil, fmt.Errorf("%s: listing the packages in %s: %s", m.Ref, m.Dir, fault)
 	}
 	return module, found, nil
 }

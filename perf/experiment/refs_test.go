@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -328,6 +329,23 @@ func BenchmarkBroken(b *testing.B) { `+fails+` }
 `)
 	work2 := t.TempDir()
 	return GoModule{Ref: ref, Dir: dir, Processes: Processes{Work: work2, Root: work2}}
+}
+
+// TestPackages: a folder that is no package does not hide the others, and where there are
+// only such ones, the go command's reason is told.
+func TestPackages(t *testing.T) {
+	m := goModule(t, "old", 1, false)
+	put(t, filepath.Join(m.Dir, "no package", "a.go"), "package a\n")
+	module, found, err := m.packages(t.Context(), regexp.MustCompile("Sum"))
+	if err != nil || module == "" || len(found) != 1 || !strings.HasSuffix(found[0].pkg, "/sub") {
+		t.Errorf("%q, %+v, %v", module, found, err)
+	}
+	if err := os.RemoveAll(filepath.Join(m.Dir, "sub")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := m.packages(t.Context(), regexp.MustCompile("Sum")); err == nil || !strings.Contains(err.Error(), `invalid char ' '`) {
+		t.Errorf("%v, want the go command's reason", err)
+	}
 }
 
 // TestGoBenchmarks compares real benchmarks, of which one is ten times slower.

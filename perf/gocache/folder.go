@@ -52,7 +52,10 @@ func (o overlay) get(action []byte) (entry, error) {
 	}
 	for _, other := range o.others {
 		if e, err = other.get(action); err == nil {
-			return o.own.adopt(action, e)
+			e, err = o.own.adopt(action, e)
+		}
+		if err == nil {
+			return e, nil
 		}
 	}
 	return entry{}, err
@@ -117,24 +120,28 @@ func (d dir) adopt(action []byte, e entry) (entry, error) {
 	if e.path, err = d.file(e.output, "d"); err != nil {
 		return entry{}, err
 	}
-	if err := replace(e.path, func(w io.Writer) error { return copyAll(w, from, e.size) }); err != nil {
+	if err := replace(e.path, func(w io.Writer) error { return copySum(w, from, e.output) }); err != nil {
 		return entry{}, err
 	}
 	return e, d.note(action, e)
 }
 
-// copyAll copies a file that must have size bytes.
-func copyAll(w io.Writer, name string, size int64) error {
+// copySum copies a file that must have this sum: what is damaged is left where it is, since
+// cleaning the other cache would not mend it here.
+func copySum(w io.Writer, name string, sum []byte) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	n, err := io.Copy(w, f)
-	if err == nil && n != size {
-		err = fmt.Errorf("%s: %d bytes instead of %d", name, n, size)
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(w, h), f); err != nil {
+		return err
 	}
-	return err
+	if !bytes.Equal(h.Sum(nil), sum) {
+		return fmt.Errorf("%s does not have the sum that its name says", name)
+	}
+	return nil
 }
 
 // put stores the output of an action. What is there by its name and holds something else

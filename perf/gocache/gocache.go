@@ -6,13 +6,15 @@
 // what it makes goes there, and what it does not find there is copied from the other
 // caches, which are only read. Keys are hashes of what goes into an action, so that what
 // is found is what would be made (but for C libraries of the system, which the go command
-// does not hash: go help cache).
+// does not hash: go help cache). Results of tests are such entries, too, for who runs them
+// without -count=1.
 //
 // The folder may be kept from one build to the next. Like the go command's own it loses
 // what was not used for days.
 //
 // The go command speaks the protocol of GOCACHEPROG since Go 1.24 (go doc
-// cmd/go/internal/cacheprog), and an older one ignores that variable. The folder is in
+// cmd/go/internal/cacheprog), and an older one ignores that variable, unless it was built
+// with it as an experiment. The folder is in
 // the go command's own format (cmd/go/internal/cache), so that GOCACHE may name it for
 // what comes later and is to start no program.
 package gocache

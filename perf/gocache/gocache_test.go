@@ -194,6 +194,7 @@ func TestDamagedCache(t *testing.T) {
 	for name, damage := range map[string]func(note, output string) error{
 		"no output":      func(_, output string) error { return os.Remove(output) },
 		"short output":   func(_, output string) error { return os.Truncate(output, 3) },
+		"other bytes":    func(_, output string) error { return os.WriteFile(output, []byte("OUTPUT"), 0o600) },
 		"empty note":     func(note, _ string) error { return os.Truncate(note, 0) },
 		"short note":     func(note, _ string) error { return os.Truncate(note, 100) },
 		"another action": func(note, _ string) error { return edit(note, "v1 ", "v1 0") },

@@ -234,15 +234,16 @@ func (r *run) checkOut(ctx context.Context, p refPlan, i int) (*refSide, *experi
 }
 
 // processes are those of one build of a side. All builds of a side have its build cache. Each
-// is linked in another order of functions, where the linker can do that: with one layout
-// alone, its luck cannot be told from the code's merit.
+// of several is linked in another order of functions, where the linker can do that: with
+// one layout alone, its luck cannot be told from the code's merit. The go command leaves its
+// temporary folder behind when it is ended; what is not measured has it where the run does.
 func (r *run) processes(ctx context.Context, p refPlan, side, k int) experiment.Processes {
 	work, cache := r.space.Dir, p.caches[side]
 	env := slices.Concat(r.mark(ctx), cache.env)
 	if k < len(p.layouts) {
 		env = append(env, "GOFLAGS="+p.layouts[k])
 	}
-	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", sideNames[side], k)), Root: work, Logs: r.dir, Env: env, BuildEnv: cache.builds}
+	return experiment.Processes{Work: filepath.Join(work, fmt.Sprintf("%s%d", sideNames[side], k)), Root: work, Logs: r.dir, Env: env, BuildEnv: append(slices.Clone(cache.builds), "GOTMPDIR="+work)}
 }
 
 // suiteIn is the suite of the project at root, in the checkout dir of one of its refs.

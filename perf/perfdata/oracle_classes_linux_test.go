@@ -30,7 +30,8 @@ const (
 	afterTheCall = "perf names what follows a call"
 	// perf counts the stubs of a procedure linkage table in the order of their relocations,
 	// which is not that of newer linkers; where they are more than it has counted, it gives
-	// them no name.
+	// them no name, or that of the function before the table. Ours is what the stub's code
+	// jumps to.
 	anotherStub = "perf names another stub"
 
 	otherDifference = "OTHER"
@@ -79,7 +80,7 @@ func (s *oracleSymbols) nameDifference(o, p oracleFrame) string {
 	switch {
 	case s.same(o, p):
 		return ""
-	case strings.HasSuffix(p.name, namelessPLT) && s.stub(o):
+	case s.stub(o) && (strings.HasSuffix(p.name, namelessPLT) || !s.names(o.module, p.name, o.address)):
 		return anotherStub
 	case o.caller() && s.named(o) && s.names(o.module, p.name, o.address+1):
 		return afterTheCall

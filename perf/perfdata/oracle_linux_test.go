@@ -332,7 +332,8 @@ func (c *comparison) judge(t *testing.T) {
 			t.Errorf("%s: fewer than %.1f %% have", c.name, 100*leastEqual)
 		}
 	}
-	if share < leastEqual {
+	// Of Go's stacks perf may lose all. Then the frame pointers alone tell, and gdb.
+	if vacuous := c.of == 0 && c.chains > 0; share < leastEqual && !vacuous {
 		t.Errorf("%s: %.2f %% of the weight has perf script's stack, want %.1f %%", c.name, 100*share, 100*leastEqual)
 	}
 	if n := c.classes[otherDifference]; n > 0 {

@@ -502,8 +502,12 @@ func stubTarget(path string, address uint64) (name string, isStub bool) {
 		if err != nil {
 			return "", false
 		}
-		at := (address - s.Addr) &^ 15
-		code := data[at:min(at+16, uint64(len(data)))]
+		size := uint64(16)  // of a stub
+		if s.Entsize == 8 { // .plt.got
+			size = 8
+		}
+		at := (address - s.Addr) / size * size
+		code := data[at:min(at+size, uint64(len(data)))]
 		jump := bytes.Index(code, []byte{0xff, 0x25}) // jmp *slot(%rip)
 		if jump < 0 || jump > 5 || len(code) < jump+6 {
 			return "", false

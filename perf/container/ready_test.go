@@ -194,7 +194,7 @@ func TestLifecyclePortTaken(t *testing.T) {
 	t.Parallel()
 	e := realEngine(t)
 	if !e.Info().SharesClock {
-		t.Skip("the engine's host is another one")
+		testenv.Missing(t, "local-engine", "the engine's host is another one")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/seanchatmangpt/clnrm-perf/perf/internal/testenv"
 )
 
 // TestWatchEngine looks at the real engine during lifecycles, and divides their time.
@@ -17,7 +19,7 @@ func TestWatchEngine(t *testing.T) {
 		if _, err := WatchEngine(e); err == nil || !strings.Contains(err.Error(), "cannot be seen") {
 			t.Errorf("what cannot be seen is refused by %v", err)
 		}
-		t.Skip("only root sees the threads of an engine on the same kernel")
+		testenv.Missing(t, "local-engine", "only root sees the threads of an engine on the same kernel")
 	}
 	s := probeSpec(t, probeImage(t, e), "-delay=50ms")
 	owner, err := testOwner()

@@ -80,7 +80,7 @@ func (s *oracleSymbols) nameDifference(o, p oracleFrame) string {
 	switch {
 	case s.same(o, p):
 		return ""
-	case s.stub(o) && (strings.HasSuffix(p.name, namelessPLT) || p.name == unknownName || !s.names(o.module, p.name, o.address)):
+	case s.stub(o) && (o.name != unknownName || strings.HasSuffix(p.name, namelessPLT)):
 		return anotherStub
 	case o.caller() && s.named(o) && s.names(o.module, p.name, o.address+1):
 		return afterTheCall
